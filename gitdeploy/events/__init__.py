@@ -1,0 +1,13 @@
+"""The one stream: everything that happens is a structlog event with the same field names.
+
+What goes in: `log.info("noun.verb", app=…, job=…)` on a logger that `Events` hands out. What
+comes out: the server's log on standard error, each app's journal and each deployment's journal
+on disk, from which `remote:` lines, SSE and pages are rendered. Readers read from disk and are
+woken by a write, so no writer ever waits for one.
+"""
+
+from gitdeploy.events.journal import Entry, Journal
+from gitdeploy.events.redact import Redactor
+from gitdeploy.events.stream import Events, Log
+
+__all__ = ["Entry", "Events", "Journal", "Log", "Redactor"]

@@ -1,0 +1,106 @@
+"""Where everything lies below the home directory. Paths only; nothing is created here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["continuous", "triggered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The server's home: `root` is absolute and belongs to the server's user (mode 0700)."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "gitdeploy.db"
+
+    @property
+    def options(self) -> Path:
+        return self.root / "gitdeploy.toml"
+
+    @property
+    def admin_token(self) -> Path:
+        return self.root / "admin-token"
+
+    @property
+    def lock(self) -> Path:
+        """Held with flock(2) while a server runs: one server a home."""
+        return self.root / "server.lock"
+
+    @property
+    def hooks(self) -> Path:
+        """Server-wide hooks that an operator may add; they run before a repository's own."""
+        return self.root / "hooks"
+
+    @property
+    def apps(self) -> Path:
+        return self.root / "apps"
+
+    def app(self, app: str) -> AppHome:
+        """The directories of one app (whose name was checked before)."""
+        return AppHome(self.apps / app)
+
+
+@dataclass(frozen=True, slots=True)
+class AppHome:
+    """The directories of one app."""
+
+    root: Path
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "repo.git"
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    def release(self, number: int) -> Path:
+        """An immutable release directory; numbers count up from 1."""
+        return self.releases / str(number)
+
+    @property
+    def current(self) -> Path:
+        """A symbolic link to the active release, replaced by rename(2)."""
+        return self.root / "current"
+
+    @property
+    def environments(self) -> Path:
+        """Python environments, one a hash of their input, shared between releases."""
+        return self.root / "environments"
+
+    @property
+    def cache(self) -> Path:
+        """HOME of builds: what pip, uv and npm keep between builds."""
+        return self.root / "cache"
+
+    @property
+    def events(self) -> Path:
+        """The app's journal of events."""
+        return self.root / "events"
+
+    def deployment_log(self, deployment: str) -> Path:
+        """The journal of one deployment, all attempts."""
+        return self.root / "deployments" / deployment
+
+    @property
+    def data(self) -> Path:
+        """What jobs may write and what outlives deployments (Kudu: `data/`)."""
+        return self.root / "data"
+
+    def job_data(self, kind: Kind, job: str) -> Path:
+        """WEBJOBS_DATA_PATH."""
+        return self.data / "jobs" / kind / job
+
+    def executions(self, kind: Kind, job: str) -> Path:
+        """One directory per execution of the job, named by its id, so that names sort by time."""
+        return self.root / "executions" / kind / job
+
+    def execution(self, kind: Kind, job: str, execution: str) -> Path:
+        """Output and exit status of one execution: `stdout`, `stderr`, `times`, `end.json` …"""
+        return self.executions(kind, job) / execution

@@ -1,0 +1,9 @@
+"""How a process is started and ended whole: one port, the levels none, process and sandbox.
+
+In: a `Spec` (argv, environment, what it may see). Out: a `Handle` that outlives the server.
+Knows nothing of jobs or builds, which both start through it.
+"""
+
+from gitdeploy.sandbox.port import Handle, Isolation, Spec
+
+__all__ = ["Handle", "Isolation", "Spec"]

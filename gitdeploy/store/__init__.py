@@ -1,0 +1,31 @@
+"""What lasts: rows of apps, tokens, deployments, releases, jobs, executions, occurrences.
+
+In come typed values, out go frozen structs; nobody above this room writes SQL. A promise made to
+a client is on the disk before the method returns. Times are microseconds since the epoch; a
+change of state is one statement that names the state it leaves.
+"""
+
+from gitdeploy.store.apps import App
+from gitdeploy.store.audit import AuditEntry
+from gitdeploy.store.database import Database, StoreError
+from gitdeploy.store.deployments import Deployment, Release
+from gitdeploy.store.executions import Execution
+from gitdeploy.store.jobs import JobRow
+from gitdeploy.store.occurrences import Occurrence
+from gitdeploy.store.store import Store
+from gitdeploy.store.tokens import Session, Token
+
+__all__ = [
+    "App",
+    "AuditEntry",
+    "Database",
+    "Deployment",
+    "Execution",
+    "JobRow",
+    "Occurrence",
+    "Release",
+    "Session",
+    "Store",
+    "StoreError",
+    "Token",
+]

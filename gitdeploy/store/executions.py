@@ -1,0 +1,151 @@
+"""Executions: runs of triggered jobs and processes of continuous ones."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from gitdeploy.home import Kind
+from gitdeploy.store.database import Database
+from gitdeploy.store.rows import assignments, to_struct
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of a job; open while `ended_at` is None.
+
+    `process` is the JSON of sandbox.Handle (None until started); `status` is a state of
+    jobs.run.RUN; a death by signal N has exit code 128 + N.
+    """
+
+    app: str
+    kind: Kind
+    job: str
+    id: str
+    status: str
+    instance: str
+    created_at: int
+    trigger: str = ""
+    arguments: str | None = None
+    deployment: str | None = None
+    release: int | None = None
+    identity: str = ""
+    fence: int = 1
+    process: str | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    exit_code: int | None = None
+    error: str | None = None
+
+
+_KEY = "app = :_app AND kind = :_kind AND job = :_job AND id = :_id"
+
+
+class Executions:
+    """The table `executions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, execution: Execution) -> bool:
+        """Record an execution before it starts.
+
+        False where the id is taken, or where a triggered job's run is still open (the index
+        `executions_one_run` decides, so two callers can't both win).
+        """
+        values = msgspec.structs.asdict(execution)
+
+        def work(c: sqlite3.Connection) -> bool:
+            done = c.execute(
+                f"INSERT INTO executions ({', '.join(values)})"  # noqa: S608
+                f" VALUES ({', '.join(f':{k}' for k in values)}) ON CONFLICT DO NOTHING",
+                values,
+            )
+            return done.rowcount == 1
+
+        return await self._db.write(work)
+
+    async def advance(self, execution: Execution, leave: str, enter: str, **columns: Any) -> bool:
+        """Change the state; False where the execution isn't in state `leave`."""
+        values = {**columns, "status": enter}
+        key = {**_key(execution), "_leave": leave}
+
+        def work(c: sqlite3.Connection) -> bool:
+            done = c.execute(
+                f"UPDATE executions SET {assignments(values)}"  # noqa: S608
+                f" WHERE {_KEY} AND status = :_leave",
+                {**values, **key},
+            )
+            return done.rowcount == 1
+
+        return await self._db.write(work)
+
+    async def get(self, app: str, kind: Kind, job: str, execution: str) -> Execution | None:
+        row = self._db.read(
+            lambda c: c.execute(
+                "SELECT * FROM executions WHERE app = ? AND kind = ? AND job = ? AND id = ?",
+                (app, kind, job, execution),
+            ).fetchone()
+        )
+        return None if row is None else to_struct(Execution, row)
+
+    async def newest(self, app: str, kind: Kind, job: str, *, limit: int = 50) -> list[Execution]:
+        """The newest executions of a job, newest first."""
+        rows = self._db.read(
+            lambda c: c.execute(
+                "SELECT * FROM executions WHERE app = ? AND kind = ? AND job = ?"
+                " ORDER BY id DESC LIMIT ?",
+                (app, kind, job, limit),
+            ).fetchall()
+        )
+        return [to_struct(Execution, row) for row in rows]
+
+    async def latest(self, app: str) -> dict[str, Execution]:
+        """The newest run of each triggered job of an app, by job."""
+        rows = self._db.read(
+            lambda c: c.execute(
+                "SELECT e.* FROM executions e JOIN (SELECT job, max(id) AS id FROM executions"
+                " WHERE app = ? AND kind = 'triggered' GROUP BY job) n"
+                " ON n.job = e.job AND n.id = e.id WHERE e.app = ? AND e.kind = 'triggered'",
+                (app, app),
+            ).fetchall()
+        )
+        return {row["job"]: to_struct(Execution, row) for row in rows}
+
+    async def open(self, instance: str) -> list[Execution]:
+        """Those of an instance that haven't ended, oldest first (what a start re-adopts)."""
+        rows = self._db.read(
+            lambda c: c.execute(
+                "SELECT * FROM executions WHERE instance = ? AND ended_at IS NULL ORDER BY id",
+                (instance,),
+            ).fetchall()
+        )
+        return [to_struct(Execution, row) for row in rows]
+
+    async def prune(self, app: str, kind: Kind, job: str, keep: int) -> list[str]:
+        """Forget all but the newest `keep` ended executions; the ids forgotten."""
+
+        def work(c: sqlite3.Connection) -> list[str]:
+            rows = c.execute(
+                "SELECT id FROM executions WHERE app = ? AND kind = ? AND job = ?"
+                " AND ended_at IS NOT NULL ORDER BY id DESC LIMIT -1 OFFSET ?",
+                (app, kind, job, keep),
+            ).fetchall()
+            ids = [row["id"] for row in rows]
+            c.executemany(
+                "DELETE FROM executions WHERE app = ? AND kind = ? AND job = ? AND id = ?",
+                [(app, kind, job, i) for i in ids],
+            )
+            return ids
+
+        return await self._db.write(work)
+
+
+def _key(execution: Execution) -> dict[str, str]:
+    return {
+        "_app": execution.app,
+        "_kind": execution.kind,
+        "_job": execution.job,
+        "_id": execution.id,
+    }

@@ -1,0 +1,58 @@
+"""`Store`: the table families over one database."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from gitdeploy.store.apps import Apps
+from gitdeploy.store.audit import Audit
+from gitdeploy.store.database import Database
+from gitdeploy.store.deployments import Deployments, Releases
+from gitdeploy.store.executions import Executions
+from gitdeploy.store.jobs import Jobs
+from gitdeploy.store.occurrences import Occurrences
+from gitdeploy.store.tokens import Deliveries, Sessions, Tokens
+
+
+class Store:
+    """Open it once per server; every family is an attribute."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path)
+        self.apps = Apps(self.database)
+        self.tokens = Tokens(self.database)
+        self.sessions = Sessions(self.database)
+        self.deliveries = Deliveries(self.database)
+        self.audit = Audit(self.database)
+        self.deployments = Deployments(self.database)
+        self.releases = Releases(self.database)
+        self.jobs = Jobs(self.database)
+        self.executions = Executions(self.database)
+        self.occurrences = Occurrences(self.database)
+
+    def open(self) -> None:
+        """Raises StoreError, see Database.open."""
+        self.database.open()
+
+    def close(self) -> None:
+        self.database.close()
+
+    async def fact(self, key: str) -> str | None:
+        """A small thing that the server remembers, or None."""
+        row = self.database.read(
+            lambda c: c.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+        )
+        return None if row is None else str(row["value"])
+
+    async def remember(self, key: str, value: str) -> None:
+        """Write a fact, replacing an older one."""
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute(
+                "INSERT INTO facts (key, value) VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (key, value),
+            )
+
+        await self.database.write(work)

@@ -1,0 +1,158 @@
+"""Tokens (by their hash), sessions of pages, and webhook deliveries that were seen."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Literal
+
+import msgspec
+
+from gitdeploy.store.database import Database
+from gitdeploy.store.rows import to_struct
+
+Scope = Literal["read", "run", "deploy", "admin"]
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A token without its secret; `apps` None means all, `expires_at` None never."""
+
+    id: str
+    name: str
+    scopes: list[Scope]
+    apps: list[str] | None
+    expires_at: int | None
+    created_at: int
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed-in browser: the token that it stands for and the token of its forms."""
+
+    token_id: str
+    form_token: str
+    created_at: int
+    expires_at: int
+
+
+class Tokens:
+    """The table `tokens`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, token: Token, secret_hash: str) -> None:
+        """Keep a token; `secret_hash` is the SHA-256 of the secret in hex."""
+        apps = None if token.apps is None else msgspec.json.encode(token.apps).decode()
+        scopes = msgspec.json.encode(token.scopes).decode()
+        values = (
+            token.id,
+            token.name,
+            secret_hash,
+            scopes,
+            apps,
+            token.expires_at,
+            token.created_at,
+        )
+        await self._db.write(
+            lambda c: (
+                c.execute(
+                    "INSERT INTO tokens (id, name, hash, scopes, apps, expires_at, created_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+                and None
+            )
+        )
+
+    async def by_hash(self, secret_hash: str) -> Token | None:
+        """The token with this hash, expired ones too."""
+        return self._one("hash", secret_hash)
+
+    async def get(self, token_id: str) -> Token | None:
+        return self._one("id", token_id)
+
+    async def all(self) -> list[Token]:
+        """Every token, oldest first."""
+        rows = self._db.read(
+            lambda c: c.execute("SELECT * FROM tokens ORDER BY created_at, id").fetchall()
+        )
+        return [_token(row) for row in rows]
+
+    async def delete(self, token_id: str) -> bool:
+        """Remove a token and the sessions that stand for it; False where there is none."""
+
+        def work(c: sqlite3.Connection) -> bool:
+            c.execute("DELETE FROM sessions WHERE token_id = ?", (token_id,))
+            return c.execute("DELETE FROM tokens WHERE id = ?", (token_id,)).rowcount == 1
+
+        return await self._db.write(work)
+
+    def _one(self, column: Literal["hash", "id"], value: str) -> Token | None:
+        sql = f"SELECT * FROM tokens WHERE {column} = ?"  # noqa: S608
+        row = self._db.read(lambda c: c.execute(sql, (value,)).fetchone())
+        return None if row is None else _token(row)
+
+
+class Sessions:
+    """The table `sessions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, cookie_hash: str, session: Session) -> None:
+        """Keep a session; those that have expired by its creation are removed."""
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute("DELETE FROM sessions WHERE expires_at <= ?", (session.created_at,))
+            c.execute(
+                "INSERT INTO sessions (hash, token_id, form_token, created_at, expires_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (
+                    cookie_hash,
+                    session.token_id,
+                    session.form_token,
+                    session.created_at,
+                    session.expires_at,
+                ),
+            )
+
+        await self._db.write(work)
+
+    async def get(self, cookie_hash: str, *, at: int) -> Session | None:
+        """The session, unless it has expired at that time."""
+        row = self._db.read(
+            lambda c: c.execute(
+                "SELECT * FROM sessions WHERE hash = ? AND expires_at > ?", (cookie_hash, at)
+            ).fetchone()
+        )
+        return None if row is None else to_struct(Session, row)
+
+    async def delete(self, cookie_hash: str) -> None:
+        await self._db.write(
+            lambda c: c.execute("DELETE FROM sessions WHERE hash = ?", (cookie_hash,)) and None
+        )
+
+
+class Deliveries:
+    """The table `deliveries`: webhook ids that were seen within a day."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def first(self, app: str, delivery: str, *, at: int) -> bool:
+        """True exactly once per id and day."""
+
+        def work(c: sqlite3.Connection) -> bool:
+            c.execute("DELETE FROM deliveries WHERE received_at < ?", (at - 86_400_000_000,))
+            done = c.execute(
+                "INSERT INTO deliveries (app, id, received_at) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (app, delivery, at),
+            )
+            return done.rowcount == 1
+
+        return await self._db.write(work)
+
+
+def _token(row: sqlite3.Row) -> Token:
+    apps = None if row["apps"] is None else msgspec.json.decode(row["apps"])
+    return to_struct(Token, row, scopes=msgspec.json.decode(row["scopes"]), apps=apps)
