@@ -20,11 +20,12 @@ class ConfigError(GitdeployError):
     """An option that isn't known or has a bad value; the start stops."""
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class Options(msgspec.Struct, kw_only=True):
     """Every option of the server. Sizes are bytes, times are seconds.
 
     Each is a flag `--max-push-size`, an environment variable `GITDEPLOY_MAX_PUSH_SIZE` and a key
-    `max_push_size` of the options file.
+    `max_push_size` of the options file. A server has one instance of it, shared by its rooms,
+    which read a value when they need it: SIGHUP changes it in place (`reload`).
     """
 
     home: Path = Path("gitdeploy-home")
@@ -114,6 +115,20 @@ def load(
     return options
 
 
+FIXED = frozenset({"home", "listen", "admin_token", "isolation", "instance", "scm_domain"})
+
+
+def reload(current: Options, fresh: Options) -> tuple[list[str], list[str]]:
+    """Take over what changed; (names that are in effect now, names that need a restart)."""
+    changed = [
+        name for name in Options.__struct_fields__ if getattr(current, name) != getattr(fresh, name)
+    ]
+    for name in changed:
+        if name not in FIXED:
+            setattr(current, name, getattr(fresh, name))
+    return [n for n in changed if n not in FIXED], [n for n in changed if n in FIXED]
+
+
 def _from_file(path: Path, types: Mapping[str, Any]) -> dict[str, Any]:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
@@ -140,7 +155,7 @@ def _parse(key: str, value: Any, kind: Any, where: str) -> Any:
             raise ConfigError(f"{where}: {value!r} isn't a boolean.", "Write true or false.")
         return value
     try:
-        return msgspec.convert(value, kind, strict=False)
+        return msgspec.convert(value, kind, strict=False, dec_hook=lambda to, text: to(text))
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {value!r} is refused: {error}.") from error
 

@@ -94,8 +94,8 @@ class Journal:
             self.readers -= 1
 
     def tail(self, count: int) -> list[Entry]:
-        """The newest `count` entries, oldest first (reads at most one segment's last MiB)."""
-        position = max(self._base, self._end - (1 << 20))
+        """The newest `count` entries, oldest first, from the last MiB."""
+        position = max(0, self._end - (1 << 20))
         entries: list[Entry] = []
         while position < self._end:
             position, lines = self._lines(position)
