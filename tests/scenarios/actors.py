@@ -39,8 +39,17 @@ class Server:
         environment |= {"GITDEPLOY_ADMIN_TOKEN": ADMIN, **self.env}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gitdeploy", "serve", "--home", str(self.home)]
-                + ["--listen", listen, *self.arguments],
+                [
+                    sys.executable,
+                    "-m",
+                    "gitdeploy",
+                    "serve",
+                    "--home",
+                    str(self.home),
+                    "--listen",
+                    listen,
+                    *self.arguments,
+                ],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
