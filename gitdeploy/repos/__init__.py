@@ -1,1 +1,33 @@
-"""…"""
+"""Bare git repositories: what a push brings is verified in quarantine, then refs move.
+
+What comes in: the bytes of git's wire protocol, from `web`. What goes out: answers in the same
+protocol, a `Push` for the pipeline, and a `Repository` from which the pipeline reads commits.
+"""
+
+from gitdeploy.repos.repositories import Repositories
+from gitdeploy.repos.repository import Repository
+from gitdeploy.repos.types import (
+    HIDDEN,
+    ZERO,
+    Caller,
+    CommitInfo,
+    PostReceive,
+    Push,
+    RefUpdate,
+    RepositoryError,
+    TreeEntry,
+)
+
+__all__ = [
+    "HIDDEN",
+    "ZERO",
+    "Caller",
+    "CommitInfo",
+    "PostReceive",
+    "Push",
+    "RefUpdate",
+    "Repositories",
+    "Repository",
+    "RepositoryError",
+    "TreeEntry",
+]

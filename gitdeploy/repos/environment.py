@@ -1,0 +1,49 @@
+"""The environment of every git child and hook: fixed, nothing of ours, no configuration of the
+machine or of a user (docs/security.md, "repos")."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def git_environment(repository: Path) -> dict[str, str]:
+    """Variables for a git child that works on this repository (and nothing else).
+
+    Configuration that must hold whatever the repository's own says comes by GIT_CONFIG_COUNT,
+    which is as strong as `-c`.
+    """
+    forced = {
+        "safe.directory": str(repository),
+        "core.hooksPath": str(repository / "hooks"),
+        "protocol.ext.allow": "never",
+        "gc.auto": "0",
+        "maintenance.auto": "false",
+    }
+    environment = {
+        "PATH": os.environ.get("PATH", _DEFAULT_PATH),
+        "HOME": str(repository),
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_DIR": str(repository),
+        "GIT_CONFIG_COUNT": str(len(forced)),
+    }
+    for number, (key, value) in enumerate(forced.items()):
+        environment[f"GIT_CONFIG_KEY_{number}"] = key
+        environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    return environment
+
+
+def quarantine_environment(objects: Path, quarantine: Path) -> dict[str, str]:
+    """What makes git see the quarantined objects beside the repository's (git-receive-pack(1))."""
+    return {
+        "GIT_OBJECT_DIRECTORY": str(quarantine),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
+        "GIT_QUARANTINE_PATH": str(quarantine),
+    }
