@@ -4,6 +4,17 @@ In: a `Spec` (argv, environment, what it may see). Out: a `Handle` that outlives
 Knows nothing of jobs or builds, which both start through it.
 """
 
+from gitdeploy.sandbox.errors import SandboxError, SpawnError
+from gitdeploy.sandbox.holders import Holders, choose, open_handle
 from gitdeploy.sandbox.port import Handle, Isolation, Spec
 
-__all__ = ["Handle", "Isolation", "Spec"]
+__all__ = [
+    "Handle",
+    "Holders",
+    "Isolation",
+    "SandboxError",
+    "SpawnError",
+    "Spec",
+    "choose",
+    "open_handle",
+]

@@ -1,0 +1,121 @@
+"""`Holders`: the level that new processes get, and hands for the handles of every level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gitdeploy.config import IsolationLevel
+from gitdeploy.events import Log
+from gitdeploy.sandbox import held, procfs
+from gitdeploy.sandbox.base import of_this_boot
+from gitdeploy.sandbox.bubblewrap import Bubblewrap
+from gitdeploy.sandbox.errors import SandboxError
+from gitdeploy.sandbox.launch import Launcher
+from gitdeploy.sandbox.none import NoIsolation
+from gitdeploy.sandbox.port import Handle, Spec
+from gitdeploy.sandbox.process import ProcessIsolation
+
+STRICTEST_FIRST: tuple[IsolationLevel, ...] = ("sandbox", "process", "none")
+
+
+class Holders:
+    """An Isolation of the chosen level that also operates handles which other levels made.
+
+    `report` has for each level "ok" or the reason why it doesn't work here (for /readyz).
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        levels: Mapping[IsolationLevel, NoIsolation | ProcessIsolation | Bubblewrap],
+        level: IsolationLevel,
+        report: Mapping[IsolationLevel, str],
+    ) -> None:
+        self._launcher = launcher
+        self._levels = dict(levels)
+        self.level: IsolationLevel = level
+        self.report: dict[IsolationLevel, str] = dict(report)
+
+    async def probe(self) -> str | None:
+        """The chosen level was probed when it was chosen."""
+        reason = self.report[self.level]
+        return None if reason == "ok" else reason
+
+    async def spawn(self, spec: Spec, *, level: IsolationLevel | None = None) -> Handle:
+        """Start at the chosen level, or at `level`. Raises SpawnError."""
+        return await self._levels[level or self.level].spawn(spec)
+
+    def alive(self, handle: Handle) -> bool:
+        """Whether the job's own process still runs."""
+        return self._levels[handle.level].alive(handle)
+
+    async def wait(self, handle: Handle) -> int | None:
+        """Wait for the end; exit code, 128 + N, or None where it was lost."""
+        return await self._levels[handle.level].wait(handle)
+
+    def terminate(self, handle: Handle) -> None:
+        """SIGTERM to the job's process group."""
+        self._levels[handle.level].terminate(handle)
+
+    async def kill_tree(self, handle: Handle) -> None:
+        """SIGKILL to the whole tree; returns when none is left."""
+        await self._levels[handle.level].kill_tree(handle)
+
+    def find(self, directory: Path) -> Handle | None:
+        """The handle of what was started in this directory, when the server died before it
+        stored one. None where nothing was started there in this boot.
+        """
+        record = held.read(directory)
+        if record is None or record.boot_id != procfs.boot_id():
+            return None
+        outer = procfs.find(record.outer, record.outer_start)
+        if outer is not None and outer.runs:
+            return self._levels[record.level].found(directory, outer)
+        return Handle(
+            level=record.level,
+            boot_id=record.boot_id,
+            holder=record.outer,
+            holder_start=record.outer_start,
+            pid=0,
+            pid_start=0,
+            directory=str(directory),
+        )
+
+    async def close(self) -> None:
+        """Stop reaping; what runs goes on running."""
+        await self._launcher.close()
+
+
+async def choose(level: IsolationLevel | None, log: Log) -> Holders:
+    """Probe every level and settle on `level`, or on the strictest that works.
+
+    Raises SandboxError where the level asked for doesn't work here.
+    """
+    launcher = Launcher()
+    levels: dict[IsolationLevel, NoIsolation | ProcessIsolation | Bubblewrap] = {
+        "sandbox": Bubblewrap(launcher),
+        "process": ProcessIsolation(launcher),
+        "none": NoIsolation(launcher),
+    }
+    report: dict[IsolationLevel, str] = {
+        name: await levels[name].probe() or "ok" for name in STRICTEST_FIRST
+    }
+    works = [name for name in STRICTEST_FIRST if report[name] == "ok"]
+    if level is not None and level not in works:
+        await launcher.close()
+        raise SandboxError(
+            f"isolation = {level} can't be had here: {report[level]}.",
+            f"Install what is missing, or set isolation to one of: {', '.join(works)}.",
+        )
+    if not works:
+        await launcher.close()
+        raise SandboxError("No process can be started here: " + report["none"] + ".")
+    chosen = level or works[0]
+    log.info("isolation.chosen", isolation=chosen, asked=level, report=dict(report))
+    return Holders(launcher, levels, chosen, report)
+
+
+def open_handle(holders: Holders, handle: Handle) -> bool:
+    """Whether what the handle names can still be operated: it is of this boot and a known level."""
+    return of_this_boot(handle) and handle.level in holders.report

@@ -1,0 +1,82 @@
+"""Level none: an own session and process group, and a holder. Ends what stays in the session."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitdeploy.sandbox import held, procfs
+from gitdeploy.sandbox.base import Base, kill_all, let_go, of_this_boot
+from gitdeploy.sandbox.launch import Launcher, complete_environment
+from gitdeploy.sandbox.port import Handle, Spec
+from gitdeploy.sandbox.shell import first_child, hold
+
+
+class NoIsolation(Base):
+    """Works everywhere. A grandchild that daemonised out of the session isn't found."""
+
+    level = "none"
+
+    def __init__(self, launcher: Launcher) -> None:
+        super().__init__(launcher)
+
+    async def probe(self) -> str | None:
+        """A POSIX shell is all it takes."""
+        return None if Path("/bin/sh").exists() else "there is no /bin/sh"
+
+    async def spawn(self, spec: Spec) -> Handle:
+        """Start; returns when the job's process exists."""
+        holder = hold(self._launcher, spec, complete_environment(spec))
+        held.write(
+            spec.directory,
+            held.Held(
+                level="none",
+                mechanism="session",
+                boot_id=procfs.boot_id(),
+                outer=holder.pid,
+                outer_start=holder.start,
+            ),
+        )
+        job = await first_child(holder, spec.directory)
+        return self._handle(holder, job, spec.directory)
+
+    def found(self, directory: Path, outer: procfs.Stat) -> Handle:
+        """The handle of a tree that is there, made anew from its first process."""
+        job = next(iter(procfs.children(outer.pid)), 0)
+        return self._handle(outer, procfs.stat(job), directory)
+
+    async def kill_tree(self, handle: Handle) -> None:
+        """SIGKILL to the session and to the descendants; the holder writes 137 and goes."""
+        if not of_this_boot(handle):
+            return
+        procfs.send(handle.pid, handle.pid_start, signal.SIGKILL)
+        await kill_all(lambda: session_members(handle))
+        await let_go(handle.holder, handle.holder_start)
+        await kill_all(lambda: session_members(handle))
+
+
+def session_members(handle: Handle) -> Iterator[procfs.Stat]:
+    """Processes of the holder's session or below it, without the holder.
+
+    A session's id can't become another process's pid while a member lives; where another process
+    has the holder's pid now, the session is over.
+    """
+    now = procfs.stat(handle.holder)
+    if now is not None and now.start != handle.holder_start:
+        return
+    everybody = list(procfs.processes())
+    below = (
+        {handle.holder, handle.pid}
+        if procfs.find(handle.pid, handle.pid_start)
+        else {handle.holder}
+    )
+    grew = True
+    while grew:
+        size = len(below)
+        below |= {each.pid for each in everybody if each.parent in below}
+        grew = len(below) > size
+    for each in everybody:
+        inside = each.session == handle.holder or each.pid in below
+        if inside and each.pid != handle.holder and each.start >= handle.holder_start:
+            yield each

@@ -1,0 +1,132 @@
+"""The holder of the levels none and process: a POSIX shell that waits and writes the status.
+
+It survives signals to its own process group, so `$?` gets to the file whatever ended the job.
+Only built-ins are used: nothing of it can go missing with a job's odd PATH.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gitdeploy.sandbox import held, procfs
+from gitdeploy.sandbox.errors import SpawnError
+from gitdeploy.sandbox.launch import Launcher, program
+from gitdeploy.sandbox.port import Spec
+
+# The shell's own standard error is closed off: "Terminated" isn't the job's output. `$0` is the
+# status file. A handler (not "ignore") keeps the child's disposition at its default. Errors of
+# exec itself go to the job's standard error.
+_SCRIPT = """\
+exec 3>&2 2>/dev/null
+trap : HUP INT QUIT TERM USR1 USR2 ALRM
+{limits}
+(
+{enter}
+unset OLDPWD SHLVL
+exec "$@" 2>&3 3>&-
+)
+code=$?
+printf '%s\\n' "$code" >"$0"
+exit "$code"
+"""
+
+# Variables that a shell drops (names it can't have), changes, or obeys, and those that would make
+# the dynamic linker run foreign code in the holder: they reach the job past the shell.
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_TOUCHED = re.compile(
+    r"(?:LD_.*|GLIBC_TUNABLES|BASH.*|ENV|IFS|OPTIND|OPTARG|OPTERR|PPID|PS[0-4]|LINENO|SHLVL|OLDPWD"
+    r"|RANDOM|SECONDS|UID|EUID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|PIPESTATUS|FUNCNAME|DIRSTACK|HIST.*"
+    r"|KSH_VERSION|_)\Z"
+)
+_EXEC = (
+    "import os,sys\n"
+    "with open(int(sys.argv[1]),'rb') as f: d=f.read()\n"
+    "os.execve(sys.argv[2],sys.argv[2:],dict(e.split(b'=',1) for e in d.split(b'\\0') if e))\n"
+)
+_START_LIMIT = 20.0
+
+
+def hold(
+    launcher: Launcher,
+    spec: Spec,
+    environment: Mapping[str, str],
+    *,
+    before: Sequence[str] = (),
+    limits: str = "",
+    enter: str = "",
+    umask: int = -1,
+) -> procfs.Stat:
+    """Start the shell that holds the spec's program; what comes back is the first process.
+
+    `before` is put in front of the shell's command line; `limits` are shell lines for the holder
+    and all below it, `enter` for the job's process alone. Raises SpawnError.
+    """
+    argv = (program(spec, environment), *spec.argv[1:])
+    passed: tuple[int, ...] = ()
+    if all(_PLAIN.match(name) and not _TOUCHED.match(name) for name in environment):
+        inherited = dict(environment)
+    else:
+        inherited = {"PATH": environment["PATH"], "PWD": environment["PWD"]}
+        passed = (_in_memory(environment),)
+        argv = (sys.executable, "-I", "-S", "-c", _EXEC, str(passed[0]), *argv)
+    script = _SCRIPT.format(limits=limits, enter=enter)
+    held.clear(spec.directory)
+    try:
+        return launcher.start(
+            (*before, "/bin/sh", "-c", script, str(spec.directory / "status"), *argv),
+            spec,
+            environment=inherited,
+            cwd=spec.cwd,
+            umask=umask,
+            pass_fds=passed,
+        )
+    finally:
+        for descriptor in passed:
+            os.close(descriptor)
+
+
+async def first_child(parent: procfs.Stat, directory: Path) -> procfs.Stat | None:
+    """Wait until the process has a child; None where it ended, or the job had done so, before."""
+    deadline = time.monotonic() + _START_LIMIT
+    while True:
+        for pid in procfs.children(parent.pid):
+            if (found := procfs.stat(pid)) is not None and found.parent == parent.pid:
+                return found
+        if held.read_status(directory) is not None or not procfs.alive(parent.pid, parent.start):
+            return None
+        if time.monotonic() > deadline:
+            raise SpawnError(f"The holder in {directory} started nothing in {_START_LIMIT:.0f} s.")
+        await asyncio.sleep(0.0003)
+
+
+def quote(path: str) -> str:
+    """A path as a word of the shell."""
+    return shlex.quote(path)
+
+
+def _in_memory(environment: Mapping[str, str]) -> int:
+    """The environment as NAME=value NUL … in a file that has no name; its descriptor."""
+    data = b"".join(os.fsencode(f"{k}={v}") + b"\0" for k, v in environment.items())
+    return in_memory(data)
+
+
+def in_memory(data: bytes) -> int:
+    """A descriptor of an anonymous file with this content, read from its start."""
+    import fcntl
+
+    low = os.memfd_create("gitdeploy", os.MFD_CLOEXEC)
+    try:
+        # the shell uses single digits for its own redirections
+        descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 20)
+    finally:
+        os.close(low)
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
