@@ -1,0 +1,1 @@
+"""Speed on the paths that matter, each as a ratio against a named peer in the same run."""
