@@ -38,6 +38,11 @@ class Home:
         return self.root / "hooks"
 
     @property
+    def answers(self) -> Path:
+        """Answers to fetches, kept for the next who asks the same; may be removed at any time."""
+        return self.root / "answers"
+
+    @property
     def apps(self) -> Path:
         return self.root / "apps"
 

@@ -10,6 +10,7 @@ from gitdeploy.errors import Conflict, NotFound
 from gitdeploy.events import Log
 from gitdeploy.home import Home
 from gitdeploy.repos import layout
+from gitdeploy.repos.cache import Answers
 from gitdeploy.repos.limits import Limits
 from gitdeploy.repos.repository import Repository
 
@@ -23,16 +24,19 @@ class Repositories:
         self._log = log
         self._limits = Limits.of(options)
         self._open: dict[str, Repository] = {}
+        self.answers = Answers(home.answers)
 
     async def start(self) -> None:
         """Remove what a crash left: quarantines of pushes cut off, locks of dead processes."""
         await asyncio.to_thread(self._clean)
+        await self.answers.start()
 
     async def close(self) -> None:
         """Wait for pushes whose refs have moved, within the server's grace."""
         repositories = list(self._open.values())
         await asyncio.gather(*(r.tasks.close(self._grace) for r in repositories))
         self._open.clear()
+        await self.answers.close()
 
     async def create(self, app: str) -> Repository:
         """Make an app's repository, empty, HEAD at main. Raises Conflict where there is one."""
@@ -53,7 +57,12 @@ class Repositories:
         if not (path / "HEAD").is_file():
             raise NotFound(f"{app} has no repository.")
         repository = Repository(
-            app, path, limits=self._limits, server_hooks=self._home.hooks, log=self._log
+            app,
+            path,
+            limits=self._limits,
+            server_hooks=self._home.hooks,
+            answers=self.answers,
+            log=self._log,
         )
         self._open[app] = repository
         return repository
@@ -67,6 +76,7 @@ class Repositories:
         if repository is not None:
             repository.closed = True
             await repository.tasks.close(0.0)
+        self.answers.forget(app)
 
     def _paths(self) -> list[tuple[str, Path]]:
         if not self._home.apps.is_dir():

@@ -12,7 +12,9 @@ from dulwich.objects import Commit, parse_tree
 
 from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.events import Log
+from gitdeploy.repos.cache import Answers
 from gitdeploy.repos.limits import Limits
+from gitdeploy.repos.lsrefs import Listings
 from gitdeploy.repos.objects import BLOB, COMMIT, TAG, TREE, TYPES, Objects
 from gitdeploy.repos.refs import Refs
 from gitdeploy.repos.tasks import Tasks
@@ -31,12 +33,20 @@ class Repository:
     """
 
     def __init__(
-        self, app: str, path: Path, *, limits: Limits, server_hooks: Path, log: Log
+        self,
+        app: str,
+        path: Path,
+        *,
+        limits: Limits,
+        server_hooks: Path,
+        answers: Answers,
+        log: Log,
     ) -> None:
         self.app = app
         self.path = path
         self.limits = limits
         self.server_hooks = server_hooks
+        self.answers = answers
         self.log = log.bind(app=app)
         self.closed = False
         """The app is being deleted: pushes that have not moved a ref yet are refused."""
@@ -45,6 +55,7 @@ class Repository:
         self.ref_store = Refs(path)
         self.tasks = Tasks()
         self._peeled: dict[str, str | None] = {}
+        self.listings = Listings(path, self.ref_store.all, self.peel)
 
     def refs(self) -> dict[str, str]:
         """Every ref by its full name with its object id (40 hex digits), sorted; no symrefs."""
