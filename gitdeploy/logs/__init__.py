@@ -1,1 +1,37 @@
-"""…"""
+"""Logs: the output of jobs and builds, and what people see of it.
+
+What goes in: files that the kernel appends to (`stdout`, `stderr` of an execution) and the
+records of the one stream of events. What comes out: lines with times, live or from any cursor,
+in the forms that git clients, Kudu's clients and streams want. Everything is read from disk: no
+reader makes a job, the server or another reader wait.
+"""
+
+from gitdeploy.logs.job_reader import read_job
+from gitdeploy.logs.kudu import kudu_line, kudu_log
+from gitdeploy.logs.lines import OutputLine, Splitter, Stream
+from gitdeploy.logs.reader import read_execution, read_raw
+from gitdeploy.logs.remote import remote_lines
+from gitdeploy.logs.source import End, read_end
+from gitdeploy.logs.text import event_text, output_record, safe_text
+from gitdeploy.logs.trim import Trimmed, read_trimmed
+from gitdeploy.logs.watcher import Watcher
+
+__all__ = [
+    "End",
+    "OutputLine",
+    "Splitter",
+    "Stream",
+    "Trimmed",
+    "Watcher",
+    "event_text",
+    "kudu_line",
+    "kudu_log",
+    "output_record",
+    "read_end",
+    "read_execution",
+    "read_job",
+    "read_raw",
+    "read_trimmed",
+    "remote_lines",
+    "safe_text",
+]

@@ -1,0 +1,173 @@
+"""The output of a job: of all its executions, one after the other, overlapping ones merged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gitdeploy.clock import from_datetime
+from gitdeploy.logs import cursor
+from gitdeploy.logs.cursor import Offsets
+from gitdeploy.logs.lines import OutputLine
+from gitdeploy.logs.source import Source, batches, last, merge, read_end
+from gitdeploy.logs.tail import count_lines, tail_start
+from gitdeploy.logs.watcher import Follower, Watcher
+
+
+async def read_job(
+    watcher: Watcher,
+    executions: Path,
+    *,
+    after: str | None = None,
+    follow: bool = False,
+    tail: int | None = None,
+) -> AsyncIterator[list[OutputLine]]:
+    """Lines of all executions of a job behind the cursor `after`, or the last `tail` ones.
+
+    With `follow` also those still to come, of new executions too, until it is closed. Batches as
+    in `read_execution`. Raises Invalid for a bad cursor; a job that never ran has no lines.
+    """
+    reading = _Reading(executions, cursor.parse_job(after))
+    newest = tail if after is None else None
+    if newest is not None:
+        reading.start_at_tail(newest)
+    try:
+        with watcher.follow(executions) if follow else nullcontext() as follower:
+            while True:
+                if follower is not None:
+                    follower.clear()
+                reading.look()
+                runs = reading.runs()
+                for batch in batches(runs) if newest is None else last(runs, newest):
+                    yield batch
+                    await asyncio.sleep(0)
+                newest = None
+                if follower is None:
+                    return
+                reading.follow_with(follower)
+                if not await follower.wait():
+                    return
+    finally:
+        reading.close()
+
+
+class _Reading:
+    """Which executions are read, which wait for their turn, which are done.
+
+    They are opened in the order of their ids, which is that of their starts. So an older one than
+    the newest that was opened is either still active or done: a cursor lists only the active ones
+    and the newest.
+    """
+
+    def __init__(self, executions: Path, places: dict[str, Offsets]) -> None:
+        self._executions = executions
+        self._places = places
+        self._opened = ""
+        self._newest_done = ""
+        self._skip_to = max(places, default="")
+        self._active: list[Source] = []
+        self._pending: list[str] = []
+        self._followed: set[Path] = set()
+
+    def look(self) -> None:
+        """Begin a round: find new executions, look how far the active ones reach."""
+        self._pending = [
+            name
+            for name in self._names()
+            if name > self._opened and (name > self._skip_to or name in self._places)
+        ]
+        for source in self._active:
+            source.look()
+
+    def runs(self) -> Iterator[list[OutputLine]]:
+        """What this round has, in order."""
+        while True:
+            heads = [lane.ts for s in self._active for lane in s.lanes if lane.fill()]
+            if not heads:
+                self._finish()
+            if self._pending:
+                start = _started(self._pending[0])
+                if not heads or (start is not None and start <= min(heads)):
+                    self._open(self._pending.pop(0))
+                    continue
+                yield merge(self._active, prefix=self._prefix, until=start)
+            elif heads:
+                yield merge(self._active, prefix=self._prefix)
+            else:
+                return
+
+    def start_at_tail(self, count: int) -> None:
+        """Begin where at least the last `count` lines of all executions are still ahead."""
+        found = 0
+        oldest: int | None = None
+        for name in reversed(self._names()):
+            directory = self._executions / name
+            end = read_end(directory)
+            over = end is not None and (oldest is None or end.ended_at < oldest)
+            if found >= count and over:
+                break
+            files = directory / "stdout", directory / "stderr"
+            starts = tail_start(files[0], count), tail_start(files[1], count)
+            found += sum(count_lines(f, s, count) for f, s in zip(files, starts, strict=True))
+            self._places[name] = starts
+            oldest = _started(name)
+        self._skip_to = max(self._places, default="")
+
+    def follow_with(self, follower: Follower) -> None:
+        """Have the follower look at the active executions and at no others."""
+        wanted = {source.directory for source in self._active}
+        for directory in self._followed - wanted:
+            follower.remove(directory)
+        for directory in wanted - self._followed:
+            follower.add(directory)
+        self._followed = wanted
+
+    def close(self) -> None:
+        for source in self._active:
+            source.close()
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(path.name for path in self._executions.iterdir() if path.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def _open(self, name: str) -> None:
+        source = Source(self._executions / name, self._places.get(name, (0, 0)))
+        source.look()
+        self._opened = name
+        self._active.append(source)
+
+    def _finish(self) -> None:
+        """Let go of those that have ended and been read."""
+        for source in [s for s in self._active if s.ended and not s.fill()]:
+            source.close()
+            self._active.remove(source)
+            if source.name == self._opened:
+                offsets = source.offsets
+                self._newest_done = f"{source.name}:o{offsets[0]}.e{offsets[1]}"
+
+    def _prefix(self, source: Source) -> str:
+        """The places of the other executions, and this one's name."""
+        parts = [
+            f"{other.name}:o{other.offsets[0]}.e{other.offsets[1]}"
+            for other in self._active
+            if other is not source
+        ]
+        if all(other.name != self._opened for other in self._active):
+            parts.append(self._newest_done)
+        return ",".join([*parts, f"{source.name}:"])
+
+
+def _started(name: str) -> int | None:
+    """When an execution started (µs), from its id `yyyyMMddHHmmssffff`; None for other names."""
+    if len(name) < 18 or not name[:18].isdigit():
+        return None
+    try:
+        second = datetime.strptime(name[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return from_datetime(second) + int(name[14:18]) * 100

@@ -1,0 +1,127 @@
+"""The output of one execution, and the merge of several into one order of lines."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from gitdeploy.logs.cursor import Offsets, around
+from gitdeploy.logs.lane import Lane
+from gitdeploy.logs.lines import OutputLine
+from gitdeploy.logs.times import TimeIndex
+
+BATCH_LINES = 2000
+BATCH_BYTES = 1 << 20
+
+
+class End(msgspec.Struct, frozen=True):
+    """`end.json`: how an execution ended. `exit_code` is None where it was lost."""
+
+    exit_code: int | None
+    ended_at: int
+
+
+def read_end(directory: Path) -> End | None:
+    """How the execution of this directory ended; None while it runs."""
+    try:
+        return msgspec.json.decode((directory / "end.json").read_bytes(), type=End)
+    except FileNotFoundError:
+        return None
+
+
+class Source:
+    """Both streams of an execution, read forward from `start`."""
+
+    def __init__(self, directory: Path, start: Offsets = (0, 0)) -> None:
+        self.directory = directory
+        self.name = directory.name
+        self.ended = False
+        self._end_file = str(directory / "end.json")
+        self._index = TimeIndex(directory / "times", start)
+        self.lanes = tuple(Lane(directory, n, start[n], self._index) for n in (0, 1))
+
+    @property
+    def offsets(self) -> Offsets:
+        """The offsets behind the lines that were taken."""
+        return self.lanes[0].consumed, self.lanes[1].consumed
+
+    def look(self) -> None:
+        """Begin a round of reading. The end is asked for first: sizes seen behind it are final."""
+        if not self.ended:
+            self.ended = os.path.exists(self._end_file)  # noqa: PTH110  hot
+        self._index.refresh()
+        for lane in self.lanes:
+            lane.look(ended=self.ended)
+
+    def fill(self) -> bool:
+        """Whether this round has a line left."""
+        return any(lane.fill() for lane in self.lanes)
+
+    def close(self) -> None:
+        self._index.close()
+        for lane in self.lanes:
+            lane.close()
+
+
+def merge(
+    sources: Iterable[Source],
+    *,
+    prefix: Callable[[Source], str] = lambda source: "",
+    until: int | None = None,
+) -> list[OutputLine]:
+    """The next lines in order of time (older execution first, stdout first, where it is the same).
+
+    Only one lane's run: lines that no other lane has a line between, and, with `until`, from
+    before that time. Empty where the round has no more. `prefix` gives what stands before a
+    source's own offsets in the cursor.
+    """
+    ready = [
+        (lane.ts, number, lane.number, lane, source)
+        for number, source in enumerate(sources)
+        for lane in source.lanes
+        if lane.fill()
+    ]
+    if not ready:
+        return []
+    ready.sort(key=lambda r: r[:3])
+    _, number, _, lane, source = ready[0]
+    bound, inclusive = until, False
+    if len(ready) > 1 and (until is None or ready[1][0] < until):
+        bound = ready[1][0]
+        inclusive = (number, lane.number) < ready[1][1:3]
+    before, after = around(lane.number, source.offsets)
+    before = prefix(source) + before
+    taken = lane.take(bound, inclusive, BATCH_LINES)
+    return [
+        OutputLine(
+            f"{before}{piece.end}{after}", lane.stream, ts, piece.line, piece.cut, source.name
+        )
+        for ts, piece in taken
+    ]
+
+
+def batches(runs: Iterator[list[OutputLine]]) -> Iterator[list[OutputLine]]:
+    """Runs of lines put together (and cut) to batches of at most 2000 lines or 1 MiB."""
+    batch: list[OutputLine] = []
+    size = 0
+    for run in runs:
+        for line in run:
+            if batch and (len(batch) >= BATCH_LINES or size + len(line.line) > BATCH_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(line)
+            size += len(line.line)
+    if batch:
+        yield batch
+
+
+def last(runs: Iterator[list[OutputLine]], count: int) -> Iterator[list[OutputLine]]:
+    """The last `count` lines of all."""
+    newest: deque[OutputLine] = deque(maxlen=count)
+    for run in runs:
+        newest.extend(run)
+    return batches(iter([list(newest)]))

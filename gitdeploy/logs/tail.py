@@ -1,0 +1,55 @@
+"""Where the last lines of a stream begin, found from its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gitdeploy.logs.trim import read_trimmed
+
+_READ = 1 << 16
+
+
+def tail_start(file: Path, count: int) -> int:
+    """The offset of a line start with at least `count` lines (or all there are) behind it.
+
+    An unfinished last line isn't counted, so there may be one more.
+    """
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        size = os.fstat(fd).st_size
+        first = read_trimmed(file).offset
+        if first > size:
+            first = 0
+        wanted = count + 1  # the newline that ends the line before them
+        end = size
+        while end > first:
+            start = max(first, end - _READ)
+            data = os.pread(fd, end - start, start)
+            found = data.count(b"\n")
+            if found >= wanted:
+                at = len(data)
+                for _ in range(wanted):
+                    at = data.rfind(b"\n", 0, at)
+                return start + at + 1
+            wanted -= found
+            end = start
+        return first
+    finally:
+        os.close(fd)
+
+
+def count_lines(file: Path, start: int, limit: int) -> int:
+    """How many newlines there are from `start` on; stops counting past `limit`."""
+    lines = 0
+    try:
+        with file.open("rb") as opened:
+            opened.seek(start)
+            while lines <= limit and (data := opened.read(_READ)):
+                lines += data.count(b"\n")
+    except FileNotFoundError:
+        return 0
+    return lines
