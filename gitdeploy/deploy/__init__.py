@@ -1,1 +1,10 @@
-"""…"""
+"""From a commit to running jobs: checkout → build → discover → validate → activate → prune.
+
+In: pushes and requests to deploy a commit of an app. Out: release directories, the jobs that the
+supervisor should run, a record in the store, and a log of each attempt that anybody may follow.
+"""
+
+from gitdeploy.deploy.deployer import END, Deployer
+from gitdeploy.deploy.errors import DeployError
+
+__all__ = ["END", "DeployError", "Deployer"]

@@ -1,0 +1,187 @@
+"""One attempt of a deployment, from its turn to its recorded end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gitdeploy.deploy.context import Context, Tools
+from gitdeploy.deploy.errors import DeployError
+from gitdeploy.deploy.pipeline import run_pipeline
+from gitdeploy.deploy.python import is_complete
+from gitdeploy.deploy.releases import is_whole, remove_release
+from gitdeploy.errors import GitdeployError
+from gitdeploy.events import Log
+from gitdeploy.home import AppHome
+from gitdeploy.repos import CommitInfo, Repository
+from gitdeploy.store import Deployment, Release
+from gitdeploy.store.deployments import DeploymentStatus
+
+STATUS_OF_STEP: dict[str, DeploymentStatus] = {
+    "checkout": "building",
+    "activate": "deploying",
+}
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Attempt:
+    """An attempt that hasn't ended: what it needs, and `ended`, which its end is waited for by."""
+
+    row: Deployment
+    commit: CommitInfo
+    repository: Repository
+    paths: AppHome
+    clean: bool
+    log: Log
+    ended: asyncio.Future[None]
+    task: asyncio.Task[None] | None = None
+    status: DeploymentStatus = "pending"
+
+    @property
+    def begun(self) -> bool:
+        """Whether its turn has come."""
+        return self.status != "pending"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why an attempt failed, as the pusher reads it."""
+
+    what: str
+    fix: str = ""
+    step: str = ""
+    tail: list[str] = []
+
+
+async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> None:
+    """Run the pipeline and record how it ended; only cancellation is raised.
+
+    A failure leaves the old release and its jobs as they were. What fails once the release is
+    active (tidying up, say) is told and doesn't undo it.
+    """
+    row, log = attempt.row, attempt.log
+    begun = tools.clock.monotonic()
+    log.info("deploy.started", commit=attempt.commit.id, subject=attempt.commit.subject)
+    release: Release | None = None
+    kept = False
+    failure: Failure | None = None
+    cancelled = False
+    try:
+        kept_release = None if attempt.clean else await _kept_release(attempt, tools)
+        kept = kept_release is not None
+        release = kept_release or await tools.store.releases.add(
+            row.app,
+            row.id,
+            at=tools.clock.now(),
+            commit_id=attempt.commit.id,
+            tree_id=attempt.commit.tree,
+        )
+        await _pipeline(attempt, tools, release, kept=kept)
+    except DeployError as error:
+        failure = Failure(error.what, error.fix, error.step, error.tail)
+    except GitdeployError as error:
+        failure = Failure(error.what, error.fix)
+    except asyncio.CancelledError:
+        cancelled = True
+        failure = Failure("The server was stopped during it.", "Deploy the commit again.")
+    except Exception as error:  # a bug: the operator gets the trace, the pusher a sentence
+        log.error("deploy.crashed", what=type(error).__name__, exc_info=True)
+        failure = Failure("gitdeploy itself failed.", "Its operator finds the cause in its log.")
+    recording = asyncio.create_task(
+        _record(attempt, tools, release, kept, failure, begun=begun, url=url)
+    )
+    try:
+        await asyncio.shield(recording)
+    except asyncio.CancelledError:
+        await asyncio.wait({recording})
+        raise
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: bool) -> None:
+    row = attempt.row
+
+    async def entering(step: str) -> None:
+        status = STATUS_OF_STEP.get(step)
+        if status is None:
+            return
+        leave, attempt.status = attempt.status, status
+        columns: dict[str, Any] = {"progress": step}
+        if leave == "pending":
+            columns["started_at"] = tools.clock.now()
+        if not await tools.store.deployments.advance(row.app, row.id, leave, status, **columns):
+            raise DeployError(f"Deployment {row.id[:10]} isn't {leave} any more.")
+
+    ctx = Context(
+        app=row.app,
+        deployment=row,
+        commit=attempt.commit,
+        repository=attempt.repository,
+        release=release,
+        paths=attempt.paths,
+        settings=await tools.store.apps.settings(row.app),
+        log=attempt.log,
+        tools=tools,
+        clean=attempt.clean,
+        kept=kept,
+    )
+    await run_pipeline(ctx, entering=entering)
+
+
+async def _kept_release(attempt: Attempt, tools: Tools) -> Release | None:
+    """The release that an earlier attempt left, where all of it is still on the disk."""
+    release = await tools.store.releases.of_deployment(attempt.row.app, attempt.row.id)
+    if release is None or not is_whole(attempt.paths, release.number):
+        return None
+    if release.environment is not None:
+        environment = attempt.paths.environments / release.environment
+        if not is_complete(environment):
+            return None
+    return release
+
+
+def was_activated(row: Deployment) -> bool:
+    """Whether the newest attempt's release came into effect (Releases.activate sets the time)."""
+    begun = row.started_at
+    return begun is not None and row.last_success_at is not None and row.last_success_at >= begun
+
+
+async def _record(
+    attempt: Attempt,
+    tools: Tools,
+    release: Release | None,
+    kept: bool,
+    failure: Failure | None,
+    *,
+    begun: float,
+    url: Callable[[str], str],
+) -> None:
+    """Write the end to the store, then to the log; remove what a failure left."""
+    row, log, store = attempt.row, attempt.log, tools.store
+    if failure is not None:
+        now = await store.deployments.get(row.app, row.id)
+        if now is not None and was_activated(now):
+            log.warning("deploy.warning", what=failure.what, fix=failure.fix)
+            failure = None
+    if failure is not None and release is not None and not kept:
+        await store.releases.prune(row.app, [release.number], at=tools.clock.now())
+        await asyncio.to_thread(remove_release, attempt.paths, release.number)
+    duration = round((tools.clock.monotonic() - begun) * 1000, 1)
+    await store.deployments.advance(
+        row.app,
+        row.id,
+        attempt.status,
+        "success" if failure is None else "failed",
+        ended_at=tools.clock.now(),
+        status_text="" if failure is None else failure.what,
+        progress="",
+    )
+    if failure is None:
+        number = None if release is None else release.number
+        log.info("deploy.succeeded", release=number, duration_ms=duration, url=url(row.app))
+    else:
+        log.error("deploy.failed", duration_ms=duration, **msgspec.structs.asdict(failure))

@@ -1,0 +1,239 @@
+"""`Deployer`: takes commits, deploys them one after the other per app, tells how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Literal
+
+from gitdeploy.clock import Clock
+from gitdeploy.config import Options
+from gitdeploy.deploy import push as pushes
+from gitdeploy.deploy import recover
+from gitdeploy.deploy.attempt import Attempt, perform
+from gitdeploy.deploy.context import Tools
+from gitdeploy.errors import Conflict, NotFound
+from gitdeploy.events import Entry, Events
+from gitdeploy.events.journal import Record
+from gitdeploy.home import Home
+from gitdeploy.logs import Watcher
+from gitdeploy.repos import CommitInfo, Push, Repositories, Repository
+from gitdeploy.sandbox import Holders
+from gitdeploy.store import Deployment, Store
+from gitdeploy.supervise import Supervisor
+
+Trigger = Literal["push", "fetch", "api"]
+END: frozenset[str] = frozenset({"deploy.succeeded", "deploy.failed"})
+
+
+class Deployer:
+    """One per server; owns a task for each attempt that hasn't ended.
+
+    `ui_url` gives the address of an app's page for the last line of a push; `environ` is the
+    server's environment, of which builds get what builders.py says.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        store: Store,
+        events: Events,
+        clock: Clock,
+        options: Options,
+        repositories: Repositories,
+        supervisor: Supervisor,
+        holders: Holders,
+        watcher: Watcher,
+        instance: str,
+        ui_url: Callable[[str], str],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.store = store
+        self.events = events
+        self.repositories = repositories
+        self.ui_url = ui_url
+        self._home = home
+        self._clock = clock
+        self._holders = holders
+        self._instance = instance
+        self._tools = Tools(
+            store=store,
+            clock=clock,
+            options=options,
+            holders=holders,
+            watcher=watcher,
+            supervisor=supervisor,
+            environ=os.environ if environ is None else environ,
+        )
+        self._attempts: dict[tuple[str, str], Attempt] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._entering: defaultdict[str, int] = defaultdict(int)
+        self._closed = False
+
+    async def start(self) -> None:
+        """Record the end of deployments that a crash cut off, and remove what they left."""
+        await recover.end_cut_off(self.store, self.events, self._clock, self._instance)
+        await recover.tidy(self.store, self._home, self._clock, self._holders)
+
+    async def close(self) -> None:
+        """Cut off what is under way (it is recorded as failed) and wait until it has ended."""
+        self._closed = True
+        await self._cancel(list(self._attempts.values()))
+
+    async def forget(self, app: str) -> None:
+        """The app is being deleted: cut off its deployments."""
+        await self._cancel([a for a in self._attempts.values() if a.row.app == app])
+        self._turns.pop(app, None)
+
+    def post_receive(self, push: Push) -> AsyncIterator[str]:
+        """Deploy what a push brought and tell the client; see push.py."""
+        return pushes.post_receive(self, push)
+
+    def busy(self, app: str) -> bool:
+        """Whether a deployment of the app is under way or waits for its turn."""
+        return self._entering[app] > 0 or any(key[0] == app for key in self._attempts)
+
+    async def deploy(
+        self,
+        app: str,
+        commit: str,
+        *,
+        ref: str | None,
+        trigger: Trigger,
+        deployer: str,
+        wait_turn: bool,
+        clean: bool = False,
+    ) -> Deployment:
+        """Record a deployment of a commit and queue it; returns before it has begun.
+
+        `commit` is anything that Repository.resolve takes. A commit whose release is still on
+        the disk is activated again without a build, unless `clean`. One that waits for its turn
+        already is joined. Raises NotFound (app or commit), Conflict where the app is busy and
+        `wait_turn` is false.
+        """
+        if self._closed:
+            raise Conflict("The server is stopping.", "Deploy again when it is back.")
+        if not wait_turn and self.busy(app):
+            raise Conflict(f"{app} is being deployed.", "Ask again when that has ended.")
+        self._entering[app] += 1
+        try:
+            return await self._enter(
+                app, commit, ref=ref, trigger=trigger, deployer=deployer, clean=clean
+            )
+        finally:
+            self._entering[app] -= 1
+
+    async def wait(self, app: str, deployment: str, attempt: int) -> Deployment:
+        """The deployment once that attempt has ended. Raises NotFound."""
+        running = self._attempts.get((app, deployment))
+        if running is not None and running.row.attempt == attempt:
+            await asyncio.shield(running.ended)
+        return await self._get(app, deployment)
+
+    async def follow(
+        self, app: str, deployment: str, *, after: int | None = None
+    ) -> AsyncIterator[Entry]:
+        """The log of the newest attempt from its beginning, or behind the entry `after`.
+
+        Goes on until the attempt ends. Raises NotFound.
+        """
+        row = await self._get(app, deployment)
+        running = self._attempts.get((app, deployment))
+        attempt = row.attempt if running is None else running.row.attempt
+        start = row.log_from if after is None else after
+
+        def is_end(record: Record) -> bool:
+            return record["event"] in END and record.get("attempt") == attempt
+
+        journal = self.events.deployment_journal(app, deployment)
+        async for entry in journal.read(start, follow=running is not None, until=is_end):
+            yield entry
+
+    async def _enter(
+        self,
+        app: str,
+        revision: str,
+        *,
+        ref: str | None,
+        trigger: Trigger,
+        deployer: str,
+        clean: bool,
+    ) -> Deployment:
+        if await self.store.apps.get(app) is None:
+            raise NotFound(f"There is no app {app}.")
+        repository = self.repositories.open(app)
+        commit = await asyncio.to_thread(repository.resolve, revision)
+        info = await asyncio.to_thread(repository.commit_info, commit)
+        while (other := self._attempts.get((app, commit))) is not None:
+            if not other.begun and other.clean == clean:
+                return other.row
+            await asyncio.shield(other.ended)
+        row = Deployment(
+            app=app,
+            id=commit,
+            attempt=1,
+            status="pending",
+            received_at=self._clock.now(),
+            instance=self._instance,
+            trigger=trigger,
+            commit_id=commit,
+            ref=ref,
+            author=info.author,
+            author_email=info.author_email,
+            deployer=deployer,
+            message=info.message,
+            log_from=self.events.deployment_journal(app, commit).end,
+        )
+        return await self._begin(row, info, repository, clean=clean)
+
+    async def _begin(
+        self, row: Deployment, info: CommitInfo, repository: Repository, *, clean: bool
+    ) -> Deployment:
+        """Record the attempt and give it a task; nothing else may take its id in between."""
+        attempt = Attempt(
+            row=row,
+            commit=info,
+            repository=repository,
+            paths=self._home.app(row.app),
+            clean=clean,
+            log=self.events.log,
+            ended=asyncio.get_running_loop().create_future(),
+        )
+        key = (row.app, row.id)
+        self._attempts[key] = attempt
+        try:
+            attempt.row = await self.store.deployments.begin(row)
+        except BaseException:
+            del self._attempts[key]
+            attempt.ended.set_result(None)
+            raise
+        attempt.log = self.events.deployment_log(row.app, row.id, attempt.row.attempt)
+        attempt.task = asyncio.create_task(self._run(attempt), name=f"deploy {row.app}")
+        return attempt.row
+
+    async def _run(self, attempt: Attempt) -> None:
+        app, deployment = attempt.row.app, attempt.row.id
+        try:
+            async with self._turns[app]:  # fair: first come, first served
+                await perform(attempt, self._tools, self.ui_url)
+        except asyncio.CancelledError:
+            pass  # it is recorded; only close() and forget() cancel, and they wait for `ended`
+        finally:
+            del self._attempts[app, deployment]
+            self.events.release_deployment_journal(app, deployment)
+            attempt.ended.set_result(None)
+
+    async def _cancel(self, attempts: list[Attempt]) -> None:
+        tasks = [attempt.task for attempt in attempts if attempt.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _get(self, app: str, deployment: str) -> Deployment:
+        row = await self.store.deployments.get(app, deployment)
+        if row is None:
+            raise NotFound(f"{app} has no deployment {deployment}.")
+        return row

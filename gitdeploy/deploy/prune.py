@@ -1,0 +1,41 @@
+"""Prune: old releases and environments that nothing needs go from the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Set
+from dataclasses import replace
+
+from gitdeploy.deploy.context import Context
+from gitdeploy.deploy.releases import remove_environments, remove_release
+from gitdeploy.store import Release
+
+
+async def prune(ctx: Context) -> Context:
+    """Keep the newest `keep_releases`, the active one, and those that processes live in."""
+    tools = ctx.tools
+    releases = await tools.store.releases.on_disk(ctx.app)
+    used = tools.supervisor.releases_in_use(ctx.app)
+    gone = surplus(releases, keep=tools.options.keep_releases, used=used)
+    if gone:
+        await tools.store.releases.prune(ctx.app, gone, at=tools.clock.now())
+    needed = {r.environment for r in releases if r.environment and r.number not in gone}
+    if ctx.environment:
+        needed.add(ctx.environment)
+    await asyncio.to_thread(_remove, ctx, gone, needed)
+    count = len(gone)
+    detail = f"{count} old release{'' if count == 1 else 's'} removed" if count else "nothing"
+    return replace(ctx, detail=detail)
+
+
+def surplus(releases: Iterable[Release], *, keep: int, used: Set[int]) -> list[int]:
+    """The numbers of the releases that may go, oldest first."""
+    newest = sorted(releases, key=lambda release: release.number, reverse=True)
+    old = (r.number for r in newest[keep:] if not r.active and r.number not in used)
+    return sorted(old)
+
+
+def _remove(ctx: Context, gone: Iterable[int], needed: Set[str]) -> None:
+    for number in gone:
+        remove_release(ctx.paths, number)
+    remove_environments(ctx.paths, needed)

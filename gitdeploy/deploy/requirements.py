@@ -1,0 +1,150 @@
+"""What a site needs of Python, read from its files: requirements.txt, uv.lock, pyproject.toml."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitdeploy.deploy.errors import DeployError
+
+_INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=|(?<=-e))\S")
+_LOCAL = re.compile(r"[./]|file:|[^\s@]+\s*@\s*file:|\S+\.(?:whl|zip|tar\.\w+|tgz)(?:\s|$)")
+_LIMIT = 4 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What an environment is made of.
+
+    `source` is the file that decides, `digest` changes when the result would, `arguments` are
+    those of `pip install` at the site's root. `bound`: the environment would point into this
+    release (editable installs), so no other release may share it.
+    """
+
+    source: str
+    digest: str
+    arguments: tuple[str, ...]
+    bound: bool = False
+
+
+def python_needs(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs | None:
+    """What the site at `site` needs, None where it has no such file.
+
+    requirements.txt decides before pyproject.toml (as Oryx, which builds for Azure, has it).
+    `manifest` lists the site's files by path. Raises DeployError naming file and line.
+    """
+    if (site / "requirements.txt").is_file():
+        return _from_requirements(site, manifest)
+    if (site / "pyproject.toml").is_file():
+        return _from_pyproject(site, manifest)
+    return None
+
+
+def _from_requirements(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs:
+    digest = hashlib.sha256()
+    local = editable = False
+    todo, seen = [site / "requirements.txt"], set()
+    while todo:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        text = _read(file, site)
+        digest.update(f"{file.relative_to(site)}\0{text}\0".encode())
+        for number, line in _logical_lines(text):
+            include = _INCLUDE.match(line)
+            if include is not None:
+                name = include["file"].strip().strip("'\"")
+                if "://" not in name:
+                    todo.append(_inside(site, file, name, number))
+            elif _EDITABLE.match(line):
+                local = editable = True
+            elif _LOCAL.match(line):
+                local = True
+    if local:
+        _add_sources(digest, manifest)
+    return Needs(
+        source="requirements.txt",
+        digest=digest.hexdigest(),
+        arguments=("-r", "requirements.txt"),
+        bound=editable,
+    )
+
+
+def _from_pyproject(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs | None:
+    text = _read(site / "pyproject.toml", site)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeployError(f"pyproject.toml isn't TOML: {error}.", "Mend the file.") from error
+    locked = (site / "uv.lock").is_file()
+    project: Any = data.get("project")
+    if not isinstance(project, dict) and not locked:
+        return None  # only settings of tools
+    package = "build-system" in data
+    digest = hashlib.sha256(text.encode())
+    if package:
+        _add_sources(digest, manifest)
+    if locked:
+        digest.update(_read(site / "uv.lock", site).encode())
+    dependencies = project.get("dependencies", []) if isinstance(project, dict) else []
+    if not isinstance(dependencies, list) or not all(isinstance(d, str) for d in dependencies):
+        raise DeployError("pyproject.toml: project.dependencies isn't a list of strings.")
+    if not package and not dependencies and not locked:
+        return None
+    return Needs(
+        source="uv.lock" if locked else "pyproject.toml",
+        digest=digest.hexdigest(),
+        arguments=(".",) if package else ("--", *dependencies) if dependencies else (),
+    )
+
+
+def _add_sources(digest: hashlib._Hash, manifest: Mapping[str, tuple[int, str]]) -> None:
+    """Let the digest depend on every file that an install from the site may read."""
+    files = sorted(
+        (path, mode, blob)
+        for path, (mode, blob) in manifest.items()
+        if not path.lower().startswith("app_data/")
+    )
+    digest.update(repr(files).encode("utf-8", "surrogateescape"))
+
+
+def _logical_lines(text: str) -> list[tuple[int, str]]:
+    """Lines of a requirements file with their numbers: continued ones joined, no comments."""
+    lines: list[tuple[int, str]] = []
+    held, start = "", 0
+    for number, raw in enumerate(text.split("\n"), 1):
+        start = start if held else number
+        held += raw.rstrip("\r")
+        if held.endswith("\\"):
+            held = held[:-1] + " "
+            continue
+        line = re.sub(r"(^|\s)#.*", "", held).strip()
+        held = ""
+        if line:
+            lines.append((start, line))
+    return lines
+
+
+def _inside(site: Path, file: Path, name: str, number: int) -> Path:
+    path = (file.parent / name).resolve()
+    if not path.is_relative_to(site.resolve()) or not path.is_file():
+        shown = file.relative_to(site)
+        raise DeployError(f"{shown}, line {number}: {name} isn't a file of the site.", "Add it.")
+    return site / path.relative_to(site.resolve())
+
+
+def _read(file: Path, site: Path) -> str:
+    shown = file.relative_to(site)
+    if file.stat().st_size > _LIMIT:
+        raise DeployError(f"{shown} is larger than {_LIMIT >> 20} MiB.")
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DeployError(f"{shown} isn't UTF-8: {error.reason}.", "Save it as UTF-8.") from error
