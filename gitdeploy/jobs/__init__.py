@@ -3,3 +3,40 @@
 In: a release directory and the app's settings. Out: `Job`s, their command line and environment,
 and the times when a schedule is due. Pure functions over data; nothing here starts a process.
 """
+
+from gitdeploy.jobs.arguments import split_arguments
+from gitdeploy.jobs.discover import discover
+from gitdeploy.jobs.environment import MARKER, job_environment, marker
+from gitdeploy.jobs.errors import HostMissing, ScheduleError
+from gitdeploy.jobs.hosts import command
+from gitdeploy.jobs.identity import with_identity
+from gitdeploy.jobs.ids import execution_id, next_execution_id
+from gitdeploy.jobs.job import Host, Job, JobSettings, Problem
+from gitdeploy.jobs.run import CONTINUOUS, RUN, allowed, ended, kudu_status
+from gitdeploy.jobs.schedule import Schedule
+from gitdeploy.jobs.settings import parse_settings
+
+__all__ = [
+    "CONTINUOUS",
+    "MARKER",
+    "RUN",
+    "Host",
+    "HostMissing",
+    "Job",
+    "JobSettings",
+    "Problem",
+    "Schedule",
+    "ScheduleError",
+    "allowed",
+    "command",
+    "discover",
+    "ended",
+    "execution_id",
+    "job_environment",
+    "kudu_status",
+    "marker",
+    "next_execution_id",
+    "parse_settings",
+    "split_arguments",
+    "with_identity",
+]
