@@ -4,8 +4,10 @@ What comes in: the bytes of git's wire protocol, from `web`. What goes out: answ
 protocol, a `Push` for the pipeline, and a `Repository` from which the pipeline reads commits.
 """
 
+from gitdeploy.repos.receive import receive_pack
 from gitdeploy.repos.repositories import Repositories
 from gitdeploy.repos.repository import Repository
+from gitdeploy.repos.serve import advertise, protocol_version, upload_pack
 from gitdeploy.repos.types import (
     HIDDEN,
     ZERO,
@@ -17,6 +19,7 @@ from gitdeploy.repos.types import (
     RepositoryError,
     TreeEntry,
 )
+from gitdeploy.repos.upkeep import Upkeep
 
 __all__ = [
     "HIDDEN",
@@ -30,4 +33,9 @@ __all__ = [
     "Repository",
     "RepositoryError",
     "TreeEntry",
+    "Upkeep",
+    "advertise",
+    "protocol_version",
+    "receive_pack",
+    "upload_pack",
 ]

@@ -24,6 +24,7 @@ State = tuple[int, int, int]
 
 class _Listing(NamedTuple):
     refs: dict[str, str]
+    odd: frozenset[str]
     packed: packedrefs.PackedRefs
     directories: tuple[tuple[str, State], ...]
     packed_state: State | None
@@ -41,6 +42,10 @@ class Refs:
     def all(self) -> Mapping[str, str]:
         """Every ref with its object id, sorted by name; symbolic and broken refs aren't in it."""
         return self._fresh().refs
+
+    def odd(self) -> frozenset[str]:
+        """The names whose files are no refs to an object: symbolic ones, broken ones."""
+        return self._fresh().odd
 
     def packed(self) -> packedrefs.PackedRefs:
         """What `packed-refs` says now."""
@@ -107,11 +112,12 @@ class Refs:
         packed = packedrefs.read(self.packed_path)
         names = {**packed.refs, **loose}
         refs = {ref: names[ref] for ref in sorted(names) if names[ref]}
+        odd = frozenset(ref for ref, oid in loose.items() if not oid)
         times = [state[1] for _, state in directories]
         if packed_state is not None:
             times.append(packed_state[1])
         settled = all(now - changed > _RACY for changed in times)
-        return _Listing(refs, packed, tuple(directories), packed_state, settled)
+        return _Listing(refs, odd, packed, tuple(directories), packed_state, settled)
 
     def _walk(
         self,

@@ -1,0 +1,304 @@
+"""`git-receive-pack`: a push from its first byte to the last line of what happens after it.
+
+Bytes → quarantine → verified → hooks → refs locked and compared → objects in place → refs moved
+→ report → post-receive. Until refs move, whatever goes wrong leaves the repository as it was.
+The report is sent the moment refs have moved; lines for a person go before and after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any, cast
+
+from gitdeploy.errors import Conflict, GitdeployError
+from gitdeploy.repos import connectivity, duplicates, refnames
+from gitdeploy.repos.commands import PushRequest, read_request
+from gitdeploy.repos.connectivity import Disconnected
+from gitdeploy.repos.hooks import Hooks, hook_environment
+from gitdeploy.repos.ingest import ingest
+from gitdeploy.repos.objects import COMMIT, TYPES
+from gitdeploy.repos.pack import IndexedPack, PackError
+from gitdeploy.repos.pktline import PktReader
+from gitdeploy.repos.quarantine import Quarantine
+from gitdeploy.repos.report import report
+from gitdeploy.repos.repository import Repository
+from gitdeploy.repos.sideband import Send, Sideband
+from gitdeploy.repos.threads import in_thread
+from gitdeploy.repos.transaction import RefTransaction, rounds
+from gitdeploy.repos.types import ZERO, Caller, PostReceive, Push, RefUpdate
+
+
+async def receive_pack(
+    repository: Repository,
+    body: AsyncIterator[bytes],
+    send: Send,
+    *,
+    caller: Caller,
+    version: int = 0,
+    post_receive: PostReceive | None = None,
+) -> Push | None:
+    """Take a push. What moved, or None where nothing did.
+
+    `body` is the request's, inflated; `send` writes a piece of the answer and flushes it, and
+    raises OSError (as ConnectionResetError) when the client left. `version` 0 and 1 have the same
+    requests, and git pushes with no other. Raises Invalid before anything was sent where the
+    request isn't a push, Conflict where the app is being deleted, and what `body` raises; then
+    nothing remains. From the end of the pack on the push goes on even if the caller is cancelled.
+    """
+    if repository.closed:
+        raise Conflict(f"{repository.app} is being deleted.")
+    reader = PktReader(body)
+    request = await read_request(reader, repository.limits)
+    if request is None:
+        return None
+    push = _Receiving(repository, request, send, caller)
+    try:
+        await push.take(reader)
+    except BaseException:
+        await push.discard()
+        raise
+    work = repository.tasks.start(push.finish(post_receive), f"push {repository.app}")
+    return await asyncio.shield(work)
+
+
+class _Receiving:
+    """One push on its way; `refused` maps refs to the reason in their `ng` line."""
+
+    def __init__(
+        self, repository: Repository, request: PushRequest, send: Send, caller: Caller
+    ) -> None:
+        self.repository = repository
+        self.request = request
+        self.caller = caller
+        self.out = Sideband(
+            send,
+            request.band,
+            colours="gitdeploy.color=always" in (request.options or ()),
+        )
+        self.hooks = Hooks(repository.path, repository.server_hooks)
+        self.quarantine: Quarantine | None = None
+        self.refused: dict[str, str] = {}
+        self.unpack: str | None = None
+        self.failure: GitdeployError | None = None
+        self.objects = 0
+        self.started = time.monotonic()
+
+    @property
+    def going(self) -> tuple[RefUpdate, ...]:
+        """The updates that nothing stands against; of an atomic push all or none."""
+        if self.request.atomic and self.refused:
+            return ()
+        return tuple(u for u in self.request.updates if u.ref not in self.refused)
+
+    async def take(self, reader: PktReader) -> None:
+        """Receive and verify what the push brings; a refusal is kept for the report."""
+        self._check_names()
+        with self._refusals():
+            if self.request.brings_pack:
+                self.quarantine = await in_thread(
+                    lambda: Quarantine(self.repository.objects.directory)
+                )
+                await ingest(
+                    reader.rest(),
+                    self.repository.objects,
+                    self.quarantine,
+                    self.repository.limits,
+                    self._verify,
+                )
+
+    async def finish(self, post_receive: PostReceive | None) -> Push | None:
+        """Everything from the end of the request on; ends with the answer's last byte."""
+        moved: tuple[RefUpdate, ...] = ()
+        async with self.out.kept_alive():
+            try:
+                with self._refusals():
+                    if self.unpack is None and self.going:
+                        moved = await self._decide_and_move()
+            finally:
+                await self.discard()
+            await self._answer(moved)
+            push = None
+            if moved:
+                push = Push(
+                    app=self.repository.app,
+                    updates=moved,
+                    options=self.request.options or (),
+                    caller=self.caller,
+                )
+                await self._after(push, post_receive)
+            await self.out.end()
+        return push
+
+    async def discard(self) -> None:
+        """Remove what is still in quarantine."""
+        if self.quarantine is not None:
+            quarantine, self.quarantine = self.quarantine, None
+            await in_thread(quarantine.discard)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """What refuses a whole push becomes its `unpack` line."""
+        try:
+            yield
+        except (PackError, Disconnected) as error:
+            self.unpack, self.failure = error.reason, error
+        except OSError as error:
+            if isinstance(error, ConnectionError):  # the client left
+                raise
+            self.unpack = f"cannot store objects: {error.strerror or error}"
+            self.repository.log.error("push.failed", error=str(error))
+
+    def _check_names(self) -> None:
+        seen: set[str] = set()
+        head = self.repository.head()
+        for update in self.request.updates:
+            reason = refnames.refusal(update.ref)
+            if update.ref in seen:
+                reason = "multiple updates for ref not allowed"
+            elif update.new == ZERO and update.ref == head and update.old != ZERO:
+                reason = "deletion of the current branch prohibited"
+            if reason is not None:
+                self.refused[update.ref] = reason
+            seen.add(update.ref)
+
+    def _verify(self, pack: IndexedPack) -> None:
+        """In the indexer's thread: whole, not colliding, tips of the right type."""
+        assert self.quarantine is not None
+        repository, environment = self.repository, self.quarantine.environment()
+        self.objects = pack.count
+        duplicates.compare(repository.objects, pack)
+        refs = repository.ref_store.all()
+        reachable = {bytes.fromhex(oid) for oid in refs.values()}
+        peeled = (repository.peel(oid) for ref, oid in refs.items() if ref.startswith("refs/tags/"))
+        reachable.update(bytes.fromhex(oid) for oid in peeled if oid is not None)
+        tips = [bytes.fromhex(u.new) for u in self.request.updates if u.new != ZERO]
+        connectivity.check(
+            repository.objects,
+            pack,
+            tips,
+            reachable=frozenset(reachable),
+            quarantine=environment,
+            shallow=self.request.shallow,
+        )
+        for update in self.going:
+            if update.new != ZERO and update.ref.startswith("refs/heads/"):
+                oid = bytes.fromhex(update.new)
+                header = repository.objects.header(oid)
+                kind = pack.type_of(oid) or (header[0] if header else COMMIT)
+                if kind != COMMIT:
+                    self.refused[update.ref] = f"a branch can't stand at a {TYPES[kind]}"
+        if not pack.count:  # an empty pack, for refs to objects that are there
+            self.quarantine.drop_packs()
+        else:
+            self.quarantine.name_pack(pack.name)
+
+    async def _decide_and_move(self) -> tuple[RefUpdate, ...]:
+        """Hooks say yes or no, then refs move."""
+        quarantine = None if self.quarantine is None else self.quarantine.environment()
+        environment = hook_environment(
+            self.repository.path, self.caller, self.request.options, quarantine
+        )
+        if not await self.hooks.pre_receive(self.going, environment, self.out.line):
+            for update in self.going:
+                self.refused[update.ref] = "pre-receive hook declined"
+            return ()
+        for update in self.going:
+            if not await self.hooks.update(update, environment, self.out.line):
+                self.refused[update.ref] = "hook declined"
+                if self.request.atomic:
+                    return ()
+        if not self.going:
+            return ()
+        async with self.repository.lock:
+            if self.repository.closed:
+                raise Disconnected(f"{self.repository.app} is being deleted")
+            return await in_thread(self._move)
+
+    def _move(self) -> tuple[RefUpdate, ...]:
+        """Lock and compare the refs, then put the objects in place, then move the refs.
+
+        In this order the loser of a race leaves nothing behind, and no ref is without objects.
+        """
+        self._check_count()
+        going = self.going
+        moved: list[RefUpdate] = []
+        steps: Sequence[Sequence[RefUpdate]] = [going] if self.request.atomic else rounds(going)
+        for updates in steps:
+            with RefTransaction(
+                self.repository.ref_store, updates, atomic=self.request.atomic
+            ) as moves:
+                moves.prepare()
+                self.refused.update(moves.refused)
+                if not moves.accepted:
+                    continue
+                if self.quarantine is not None and any(u.new != ZERO for u in moves.accepted):
+                    self.quarantine.migrate()
+                    self.quarantine = None
+                moved += moves.commit(self.caller, self.repository.peel)
+        return tuple(moved)
+
+    def _check_count(self) -> None:
+        """Refuse new refs past max_refs."""
+        there = self.repository.ref_store.all()
+        going = self.going
+        fresh = [u.ref for u in going if u.new != ZERO and u.ref not in there]
+        gone = sum(1 for u in going if u.new == ZERO and u.ref in there)
+        limit = self.repository.limits.max_refs
+        room = max(0, limit - len(there) + gone)
+        for ref in fresh[room:]:
+            self.refused[ref] = (
+                f"the repository has {len(there)} refs, the limit is max_refs = {limit}"
+            )
+
+    async def _answer(self, moved: tuple[RefUpdate, ...]) -> None:
+        """Say why not, in words; then the report."""
+        log = self.repository.log.bind(
+            who=self.caller.who,
+            address=self.caller.address,
+            objects=self.objects,
+            duration_ms=round((time.monotonic() - self.started) * 1000, 1),
+        )
+        if self.request.atomic and self.refused and self.unpack is None:
+            for update in self.request.updates:
+                self.refused.setdefault(update.ref, "atomic push failure")
+        if moved:
+            log.info("push.accepted", refs=[u.ref for u in moved[:20]], count=len(moved))
+        if self.unpack is not None or self.refused:
+            reasons = dict(list(self.refused.items())[:20])
+            log.warning("push.refused", reason=self.unpack, refs=reasons or None)
+        if self.failure is not None:
+            await self.out.line(f"error: {self.failure.what}")
+            if self.failure.fix:
+                await self.out.line(f"hint: {self.failure.fix}")
+        if "deletion of the current branch prohibited" in self.refused.values():
+            await self.out.line(
+                f"error: refusing to delete the current branch: {self.repository.head()}"
+            )
+        if self.request.wants_report:
+            await self.out.report(report(self.request.updates, self.refused, self.unpack))
+
+    async def _after(self, push: Push, post_receive: PostReceive | None) -> None:
+        """The post-receive hooks, then the pipeline, whoever still listens.
+
+        The pipeline's first line is waited for even when the client has left: only then is its
+        work sure to have begun.
+        """
+        try:
+            environment = hook_environment(
+                self.repository.path, self.caller, self.request.options, None
+            )
+            await self.hooks.post_receive(push.updates, environment, self.out.line)
+            if post_receive is None:
+                return
+            async with aclosing(cast(Any, post_receive(push))) as lines:
+                async for line in lines:
+                    await self.out.line(line)
+                    if self.out.gone:
+                        break
+        except Exception:
+            # refs have moved and the report says so: nothing may turn the push into a failure
+            self.repository.log.exception("push.post_receive_failed")
+            await self.out.line("error: what follows the push failed; see the server's log")
