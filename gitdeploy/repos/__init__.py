@@ -4,6 +4,7 @@ What comes in: the bytes of git's wire protocol, from `web`. What goes out: answ
 protocol, a `Push` for the pipeline, and a `Repository` from which the pipeline reads commits.
 """
 
+from gitdeploy.repos.fetch import FetchError, FetchResult, fetch
 from gitdeploy.repos.receive import receive_pack
 from gitdeploy.repos.repositories import Repositories
 from gitdeploy.repos.repository import Repository
@@ -26,6 +27,8 @@ __all__ = [
     "ZERO",
     "Caller",
     "CommitInfo",
+    "FetchError",
+    "FetchResult",
     "PostReceive",
     "Push",
     "RefUpdate",
@@ -35,6 +38,7 @@ __all__ = [
     "TreeEntry",
     "Upkeep",
     "advertise",
+    "fetch",
     "protocol_version",
     "receive_pack",
     "upload_pack",

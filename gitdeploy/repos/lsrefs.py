@@ -36,6 +36,10 @@ class Listing:
     fingerprint: str
 
 
+NOTHING = Listing((), {}, None, None, "")
+"""The listing of a repository that isn't there yet."""
+
+
 class Listings:
     """The listing of one repository, made anew when a ref or HEAD has moved."""
 

@@ -55,11 +55,12 @@ async def receive_pack(
     if request is None:
         return None
     push = _Receiving(repository, request, send, caller)
-    try:
-        await push.take(reader)
-    except BaseException:
-        await push.discard()
-        raise
+    async with repository.receiving():
+        try:
+            await push.take(reader)
+        except BaseException:
+            await push.discard()
+            raise
     work = repository.tasks.start(push.finish(post_receive), f"push {repository.app}")
     return await asyncio.shield(work)
 

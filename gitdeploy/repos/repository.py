@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from dulwich.objects import Commit, parse_tree
@@ -29,7 +30,8 @@ _HEX = re.compile(r"[0-9a-f]{4,40}")
 class Repository:
     """A bare repository on disk. Every method is synchronous and may be called from any thread.
 
-    `lock` is held by whoever moves refs; `tasks` owns what goes on after a client left.
+    `lock` is held by whoever moves refs; `tasks` owns what goes on after a client left. While
+    upkeep prunes, `may_check` is clear; `checking` counts the pushes that are being received.
     """
 
     def __init__(
@@ -51,6 +53,9 @@ class Repository:
         self.closed = False
         """The app is being deleted: pushes that have not moved a ref yet are refused."""
         self.lock = asyncio.Lock()
+        self.may_check = asyncio.Event()
+        self.may_check.set()
+        self.checking = 0
         self.objects = Objects(path / "objects")
         self.ref_store = Refs(path)
         self.tasks = Tasks()
@@ -69,6 +74,16 @@ class Repository:
     def branch_tip(self, branch: str) -> str | None:
         """The commit a branch stands at, None where there is no such branch."""
         return self.ref_store.all().get(f"refs/heads/{branch}")
+
+    @asynccontextmanager
+    async def receiving(self) -> AsyncIterator[None]:
+        """A push is checked against what is stored, of which nothing is pruned meanwhile."""
+        await self.may_check.wait()
+        self.checking += 1
+        try:
+            yield
+        finally:
+            self.checking -= 1
 
     def head(self) -> str | None:
         """The ref HEAD stands for (it may not exist yet), None where HEAD is detached."""

@@ -21,7 +21,7 @@ from gitdeploy import __version__
 from gitdeploy.errors import Invalid, TooLarge
 from gitdeploy.repos.cache import Write
 from gitdeploy.repos.child import end, git_program, start_git
-from gitdeploy.repos.lsrefs import advertisement, ls_refs
+from gitdeploy.repos.lsrefs import NOTHING, advertisement, ls_refs
 from gitdeploy.repos.pktline import FLUSH, pkt
 from gitdeploy.repos.repository import Repository
 from gitdeploy.repos.requests import fetch_digest, parse_command, wants_anything
@@ -42,9 +42,7 @@ _UPLOAD_DULWICH = (
     "multi_ack thin-pack side-band-64k ofs-delta shallow no-progress include-tag"
     " multi_ack_detailed no-done"
 )
-RECEIVE = (
-    "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta push-options"
-)
+_RECEIVE = "report-status report-status-v2 delete-refs side-band-64k atomic ofs-delta push-options"
 
 
 def protocol_version(header: str | None) -> int:
@@ -64,20 +62,20 @@ def served_version(service: Service, version: int) -> int:
     return version
 
 
-def advertise(repository: Repository, service: Service, version: int) -> bytes:
+def advertise(repository: Repository | None, service: Service, version: int) -> bytes:
     """The body of `info/refs`, smart-HTTP service header included (protocol 2 has none).
 
-    `version` is what the client asked for. Reads the disk: for a thread. The write is one, however
-    many refs there are.
+    `version` is what the client asked for; no repository at all is told as an empty one, for a
+    push that is about to create it. Reads the disk: for a thread. One piece, however many refs.
     """
     version = served_version(service, version)
     if version == 2:
         lines = ("version 2", f"agent={AGENT}", "ls-refs=unborn", "fetch=shallow")
         return b"".join(pkt(f"{line}\n") for line in (*lines, "object-format=sha1")) + FLUSH
-    listing = repository.listings.get()
+    listing = NOTHING if repository is None else repository.listings.get()
     common = f"object-format=sha1 agent={AGENT}"
     if service == "git-receive-pack":
-        capabilities = f"{RECEIVE} {common}"
+        capabilities = f"{_RECEIVE} {common}"
     else:
         offered = _UPLOAD_DULWICH if git_program() is None else _UPLOAD
         symref = ""

@@ -185,11 +185,24 @@ class Upkeep:
         )
         if code != 0:
             return words
-        async with repository.lock:
-            if await asyncio.to_thread(_quarantined, repository.path / "objects"):
-                return None  # pruned another time
-            code, words = await self._git(program, repository, "prune", f"--expire={PRUNE_EXPIRE}")
-        return None if code == 0 else words
+        return await self._prune(program, repository)
+
+    async def _prune(self, program: str, repository: Repository) -> str | None:
+        """Drop what no ref has reached for two weeks, unless a push may be relying on it.
+
+        A push that arrives meanwhile waits: seconds, once a week.
+        """
+        repository.may_check.clear()
+        try:
+            async with repository.lock:
+                quarantined = await asyncio.to_thread(_quarantined, repository.path / "objects")
+                if repository.checking or quarantined:
+                    return None  # pruned another time
+                expire = f"--expire={PRUNE_EXPIRE}"
+                code, words = await self._git(program, repository, "prune", expire)
+                return None if code == 0 else words
+        finally:
+            repository.may_check.set()
 
     async def _git(
         self, program: str, repository: Repository, *arguments: str

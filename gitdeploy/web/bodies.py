@@ -7,7 +7,7 @@ a bounded piece at a time; its `client_max_size` doesn't count here, since nothi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -37,7 +37,7 @@ def check_coding(request: web.Request) -> None:
 
 async def pieces(
     request: web.Request, *, limit: int, setting: str, idle: float = IDLE
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The body as it arrives, at most `limit` bytes after inflating.
 
     Raises TooLarge naming `setting`, BodyBroken where the client leaves or sends nonsense, and
