@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import msgspec
@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from gitdeploy.clock import Clock, rfc3339
-from gitdeploy.events.journal import Journal
+from gitdeploy.events.journal import Journal, Record
 from gitdeploy.events.redact import Redactor
 from gitdeploy.home import Home
 
@@ -39,6 +39,7 @@ class Events:
         self.redactor = redactor or Redactor()
         self._home = home
         self._clock = clock
+        self._listeners: list[Callable[[Record], None]] = []
         self._apps: dict[str, Journal] = {}
         self._deployments: dict[tuple[str, str], Journal] = {}
         self._stderr = stderr or sys.stderr
@@ -62,6 +63,14 @@ class Events:
     def deployment_log(self, app: str, deployment: str, attempt: int) -> Log:
         """A logger whose records also make up the deployment's log."""
         return self.log.bind(app=app, deployment=deployment, attempt=attempt, **{_DEPLOYMENT: True})
+
+    def subscribe(self, listener: Callable[[Record], None]) -> None:
+        """Call this with every record, at once; it must be quick and not raise (metrics)."""
+        self._listeners.append(listener)
+
+    def unsubscribe(self, listener: Callable[[Record], None]) -> None:
+        """The opposite of subscribe."""
+        self._listeners.remove(listener)
 
     def app_journal(self, app: str) -> Journal:
         """The journal of everything that happens to an app."""
@@ -116,6 +125,8 @@ class Events:
             self.app_journal(app).append(dict(record))
             if to_deployment:
                 self.deployment_journal(app, record["deployment"]).append(dict(record))
+        for listener in self._listeners:
+            listener(dict(record))
         if record["level"] != "debug":
             self._to_server_log(dict(record), failure)
         raise structlog.DropEvent

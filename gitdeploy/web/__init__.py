@@ -1,1 +1,10 @@
-"""…"""
+"""HTTP in and out: git, the API that Kudu's clients know, webhooks, plain pages.
+
+In: requests, held against one table of routes that says who may. Out: calls to the other rooms
+and their answers as JSON, streams or HTML. No decisions, no SQL.
+"""
+
+from gitdeploy.web.routes import ROUTES, build_application
+from gitdeploy.web.services import SERVICES, Services
+
+__all__ = ["ROUTES", "SERVICES", "Services", "build_application"]

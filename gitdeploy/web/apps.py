@@ -1,0 +1,203 @@
+"""`/api/apps`: make, list, change and delete apps."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from gitdeploy.clock import rfc3339
+from gitdeploy.errors import Conflict, Invalid, NotFound
+from gitdeploy.store import App
+from gitdeploy.web.answers import as_json, no_content
+from gitdeploy.web.auth import app_of, principal_of
+from gitdeploy.web.forwarded import Way, way_in
+from gitdeploy.web.requests import read_json
+from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
+from gitdeploy.web.services import services_of
+
+_SECRET_SHORTEST = 8
+# A branch's name; the rest of `git check-ref-format`'s rules are the repository's to apply.
+_BRANCH_REFUSED = frozenset(" ~^:?*[\\\x7f")
+
+
+class AppInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An app and its addresses. `webhook_secret` tells only whether one is set."""
+
+    name: str
+    created: str
+    branch: str | None
+    webhook_secret: bool
+    locked: str | None
+    git_url: str
+    url: str
+    api_url: str
+    ui_url: str
+
+
+class AppChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What PATCH changes; null takes a value away, a missing key leaves it.
+
+    `branch` is the deployment branch; `locked` is the reason for which nothing is deployed.
+    """
+
+    branch: str | msgspec.UnsetType | None = msgspec.UNSET
+    webhook_secret: str | msgspec.UnsetType | None = msgspec.UNSET
+    locked: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+async def every(request: web.Request) -> web.Response:
+    services, principal = services_of(request), principal_of(request)
+    way = way_in(request, services.options.scm_domain)
+    apps = [app for app in await services.store.apps.all() if principal.knows(app.name)]
+    return as_json([_info(app, way) for app in apps])
+
+
+async def put(request: web.Request) -> web.Response:
+    services, name = services_of(request), request.match_info["app"]
+    created = await services.background.complete(services.create_app(name))
+    app = await services.store.apps.get(name)
+    if app is None:
+        raise Conflict(f"The app {name} was deleted just now.", "Try again.")
+    way = way_in(request, services.options.scm_domain)
+    headers = {"Location": f"{way.base}/api/apps/{name}"} if created else None
+    return as_json(_info(app, way), status=201 if created else 200, headers=headers)
+
+
+async def show(request: web.Request) -> web.Response:
+    way = way_in(request, services_of(request).options.scm_domain)
+    return as_json(_info(app_of(request), way))
+
+
+async def patch(request: web.Request) -> web.Response:
+    services, name = services_of(request), request.match_info["app"]
+    wanted: AppChanges = await read_json(request, AppChanges)
+    changes = {
+        field: value
+        for field in wanted.__struct_fields__
+        if (value := getattr(wanted, field)) is not msgspec.UNSET
+    }
+    _check(changes)
+    app = await services.background.complete(services.store.apps.update(name, changes))
+    if app is None:
+        raise NotFound(f"There is no app {name!r} that you may know of.")
+    if app.webhook_secret:
+        services.events.redactor.add(app.webhook_secret)
+    services.events.app_log(name).info("app.changed", keys=sorted(changes))
+    return as_json(_info(app, way_in(request, services.options.scm_domain)))
+
+
+async def delete(request: web.Request) -> web.Response:
+    services, name = services_of(request), request.match_info["app"]
+    if not await services.background.complete(_delete(request, name)):
+        raise NotFound(f"There is no app {name!r} that you may know of.")
+    services.events.log.info("app.deleted", name=name)
+    return no_content()
+
+
+async def _delete(request: web.Request, name: str) -> bool:
+    return await services_of(request).delete_app(name)
+
+
+def _check(changes: dict[str, str | None]) -> None:
+    """Raises Invalid naming the key."""
+    branch = changes.get("branch")
+    if branch is not None and not branch_name(branch):
+        raise Invalid(f"branch: {branch[:100]!r} can't be a branch.", "Write it as git does: main.")
+    secret = changes.get("webhook_secret")
+    if secret is not None and len(secret) < _SECRET_SHORTEST:
+        raise Invalid(
+            f"webhook_secret has fewer than {_SECRET_SHORTEST} characters.",
+            "Use 32 random ones, the same as the sender's.",
+        )
+    locked = changes.get("locked")
+    if locked is not None and (len(locked) > 500 or not locked.isprintable()):
+        raise Invalid("locked isn't one line of up to 500 characters.", "Write a short reason.")
+
+
+def branch_name(name: str) -> bool:
+    """Whether this can be a branch (git-check-ref-format(1), for `refs/heads/{name}`)."""
+    parts = name.split("/")
+    return (
+        0 < len(name) <= 250
+        and not name.startswith("-")
+        and not name.endswith(".")
+        and ".." not in name
+        and "@{" not in name
+        and name != "@"
+        and all(part and not part.startswith(".") and not part.endswith(".lock") for part in parts)
+        and all(sign >= " " and sign not in _BRANCH_REFUSED for sign in name)
+    )
+
+
+def _info(app: App, way: Way) -> AppInfo:
+    return AppInfo(
+        name=app.name,
+        created=rfc3339(app.created_at),
+        branch=app.branch,
+        webhook_secret=app.webhook_secret is not None,
+        locked=app.locked,
+        git_url=f"{way.base}/{app.name}.git",
+        url=way.app(app.name),
+        api_url=way.api(app.name),
+        ui_url=way.page(app.name),
+    )
+
+
+_ONE = "/api/apps/{app}"
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/apps",
+        handler=every,
+        operation="app.list",
+        scope="read",
+        summary="The apps that the token may know of.",
+        tag="apps",
+        answers={200: Answer("By name.", list[AppInfo])},
+    ),
+    Route(
+        method="PUT",
+        path=_ONE,
+        handler=put,
+        operation="app.create",
+        scope="admin",
+        creates=True,
+        summary="Make an app with an empty repository.",
+        tag="apps",
+        answers={
+            201: Answer("Made.", AppInfo, headers=("Location",)),
+            200: Answer("It was there already.", AppInfo),
+        },
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        handler=show,
+        operation="app.get",
+        scope="read",
+        summary="An app and its addresses.",
+        tag="apps",
+        answers={200: Answer("The app.", AppInfo)},
+    ),
+    Route(
+        method="PATCH",
+        path=_ONE,
+        handler=patch,
+        operation="app.change",
+        scope="admin",
+        summary="Change the deployment branch, the webhook's secret, the lock.",
+        tag="apps",
+        body=Body(AppChanges),
+        answers={200: Answer("The app as it is then.", AppInfo)},
+    ),
+    Route(
+        method="DELETE",
+        path=_ONE,
+        handler=delete,
+        operation="app.delete",
+        scope="admin",
+        summary="Stop the app's jobs and remove all that it has.",
+        tag="apps",
+        answers={204: NO_CONTENT},
+    ),
+)

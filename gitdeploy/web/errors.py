@@ -1,0 +1,186 @@
+"""Every failure as `application/problem+json` (RFC 9457); the one place that knows status codes."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gitdeploy.errors import (
+    Conflict,
+    GitdeployError,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+from gitdeploy.events import Log
+from gitdeploy.store import StoreError
+from gitdeploy.web.bodies import CodingUnknown
+
+RETRY_AFTER = 5  # seconds, for what is busy now
+PROBLEM = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error's body. `fix` tells what to do; `error_id` finds it in the server's log."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    fix: str = ""
+    error_id: str = ""
+
+
+class Unauthorized(GitdeployError):
+    """No credentials, or wrong ones; the text is the same whatever was wrong (HTTP 401)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A valid token is needed.",
+            "Send it as the password of HTTP Basic (any user name), or as Authorization: Bearer.",
+        )
+
+
+class Forbidden(GitdeployError):
+    """The caller is known and may not do this (HTTP 403)."""
+
+
+class Misdirected(GitdeployError):
+    """The server doesn't answer pages under this host's name (HTTP 421)."""
+
+
+class Unsupported(GitdeployError):
+    """What Kudu has and this server hasn't (HTTP 501)."""
+
+
+class NotAcceptable(GitdeployError):
+    """No form of this answer is one that `Accept` takes (HTTP 406)."""
+
+
+class TooMany(GitdeployError):
+    """Too many failures from one place (HTTP 429); `retry_after` in seconds."""
+
+    def __init__(self, what: str, fix: str, retry_after: int) -> None:
+        super().__init__(what, fix)
+        self.retry_after = retry_after
+
+
+_STATUS: tuple[tuple[type[GitdeployError], int], ...] = (
+    (CodingUnknown, 415),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Invalid, 400),
+    (TooLarge, 413),
+    (NotAcceptable, 406),
+    (Unauthorized, 401),
+    (Forbidden, 403),
+    (TooMany, 429),
+    (Misdirected, 421),
+    (Unsupported, 501),
+    (StoreError, 503),
+    (Unavailable, 503),
+)
+
+
+def status_of(error: GitdeployError) -> int:
+    """The HTTP status of a failure; 500 for one that no client can have caused."""
+    for kind, status in _STATUS:
+        if isinstance(error, kind):
+            return status
+    return 500
+
+
+def problem(
+    status: int,
+    detail: str,
+    fix: str = "",
+    *,
+    error_id: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """A problem document as a response."""
+    body = Problem(
+        type="about:blank",
+        title=phrase(status),
+        status=status,
+        detail=detail,
+        fix=fix,
+        error_id=error_id,
+    )
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(body),
+        content_type=PROBLEM,
+        headers=headers,
+    )
+
+
+def to_response(error: Exception, log: Log, **bound: Any) -> web.Response:
+    """The response that tells a client of a failure.
+
+    What isn't a GitdeployError or aiohttp's is our fault: it is logged with its trace under an
+    error id, and the client sees the id alone.
+    """
+    if isinstance(error, web.HTTPException):
+        return _from_aiohttp(error)
+    if isinstance(error, GitdeployError):
+        status = status_of(error)
+        if status == 500:
+            log.error("request.failed", what=error.what, fix=error.fix, exc_info=error, **bound)
+        return problem(status, error.what, error.fix, headers=_headers(error, status))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("request.failed", what="The disk is full.", exc_info=error, **bound)
+        return problem(507, "The server's disk is full.", "Free some space below its home.")
+    error_id = secrets.token_hex(6)
+    log.error("request.failed", error_id=error_id, exc_info=error, **bound)
+    return problem(
+        500,
+        "The server failed to answer this request.",
+        f"Look for error_id {error_id} in the server's log.",
+        error_id=error_id,
+    )
+
+
+def phrase(status: int) -> str:
+    """The words for a status code."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _headers(error: GitdeployError, status: int) -> dict[str, str]:
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(error.retry_after)}
+    if status == 401:
+        return {"WWW-Authenticate": 'Basic realm="gitdeploy"'}
+    if status in (409, 503):
+        return {"Retry-After": str(RETRY_AFTER)}
+    return {}
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.Response:
+    status = error.status
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return problem(
+            405,
+            f"This path doesn't answer {error.method}.",
+            f"It answers {allowed}.",
+            headers={"Allow": allowed},
+        )
+    if status == 404:
+        return problem(404, "There is nothing at this path.", "GET /openapi.json lists the paths.")
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return problem(413, "The body is larger than this path takes.")
+    if status < 400:
+        headers = {k: v for k, v in error.headers.items() if k.lower() != "content-type"}
+        return web.Response(status=status, headers=headers)
+    return problem(status, error.reason or phrase(status))

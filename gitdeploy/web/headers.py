@@ -1,0 +1,28 @@
+"""Headers that every answer carries, set just before it is sent, streams included."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "gitdeploy",
+}
+_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+# Pages have no scripts; their one style sheet and their forms are our own.
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """A handler of the signal `on_response_prepare`; what a handler has set stays."""
+    for name, value in _ALWAYS.items():
+        response.headers[name] = value
+    is_page = response.content_type == "text/html"
+    response.headers.setdefault("Content-Security-Policy", _PAGE_POLICY if is_page else _API_POLICY)
+    response.headers.setdefault("Cache-Control", "no-store")

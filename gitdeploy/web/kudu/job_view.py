@@ -1,0 +1,99 @@
+"""Jobs and runs as Kudu shows them. Pure functions of rows and views."""
+
+from __future__ import annotations
+
+from gitdeploy.clock import rfc3339
+from gitdeploy.errors import NotFound
+from gitdeploy.home import Kind
+from gitdeploy.jobs import kudu_status
+from gitdeploy.store import Execution
+from gitdeploy.supervise import JobView, Supervisor
+from gitdeploy.web.forwarded import Way
+from gitdeploy.web.kudu import shapes
+
+FAMILY: dict[Kind, str] = {"continuous": "continuouswebjobs", "triggered": "triggeredwebjobs"}
+
+
+def find(supervisor: Supervisor, app: str, kind: Kind, name: str) -> JobView:
+    """A job by its name, whose case doesn't matter. Raises NotFound."""
+    wanted = name.casefold()
+    for view in supervisor.jobs(app):
+        if view.job.kind == kind and view.job.name.casefold() == wanted:
+            return view
+    raise NotFound(
+        f"{app} has no {kind} job {name[:100]!r}.", f"Push one in App_Data/jobs/{kind}/."
+    )
+
+
+def continuous(view: JobView, app: str, way: Way, instance: str) -> shapes.ContinuousJob:
+    """A continuous job."""
+    job = view.job
+    url = way.api(app, FAMILY["continuous"], job.name)
+    return shapes.ContinuousJob(
+        name=job.name,
+        run_command=job.script or "",
+        type="continuous",
+        url=url,
+        extra_info_url=way.page(app, "jobs", job.name),
+        error=view.error,
+        using_sdk=False,
+        settings=job.settings.raw,
+        status=view.status,
+        detailed_status=f"{instance} - {view.status}",
+        log_url=f"{url}/log",
+        pid=view.pid,
+        since=_time(view.since),
+        restarts=view.restarts,
+        enabled=view.enabled,
+    )
+
+
+def triggered(
+    view: JobView, app: str, latest: Execution | None, way: Way, now: int
+) -> shapes.TriggeredJob:
+    """A triggered job with its newest run."""
+    job = view.job
+    url = way.api(app, FAMILY["triggered"], job.name)
+    scheduled = job.settings.schedule is not None
+    return shapes.TriggeredJob(
+        name=job.name,
+        run_command=job.script or "",
+        type="triggered",
+        url=url,
+        extra_info_url=way.page(app, "jobs", job.name),
+        error=view.error,
+        using_sdk=False,
+        settings=job.settings.raw,
+        history_url=f"{url}/history",
+        scheduler_logs_url=f"{url}/scheduler_log" if scheduled else None,
+        latest_run=None if latest is None else run(latest, way, now),
+        next_run=_time(view.next_due),
+        enabled=view.enabled,
+    )
+
+
+def run(execution: Execution, way: Way, now: int) -> shapes.Run:
+    """A run; `now` ends the duration of one that still runs."""
+    url = way.api(execution.app, FAMILY["triggered"], execution.job, "history", execution.id)
+    began = execution.started_at or execution.created_at
+    return shapes.Run(
+        id=execution.id,
+        name=execution.id,
+        status=kudu_status(execution.status),
+        start_time=rfc3339(began),
+        end_time=_time(execution.ended_at),
+        duration=shapes.duration((execution.ended_at or now) - began),
+        output_url=f"{url}/log",
+        error_url=None,
+        url=url,
+        job_name=execution.job,
+        trigger=execution.trigger,
+        exit_code=execution.exit_code,
+        instance=execution.instance,
+        deployment=execution.deployment,
+        error=execution.error,
+    )
+
+
+def _time(moment: int | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

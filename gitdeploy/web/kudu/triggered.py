@@ -1,0 +1,210 @@
+"""`/api/triggeredwebjobs`: see and run jobs, their history and the logs of their runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from gitdeploy.errors import NotFound
+from gitdeploy.store import Execution
+from gitdeploy.web.answers import as_json, tagged, text
+from gitdeploy.web.following import follow_run, run_to_end
+from gitdeploy.web.forwarded import way_in
+from gitdeploy.web.github import as_text
+from gitdeploy.web.kudu import shapes
+from gitdeploy.web.kudu.job_view import find, run, triggered
+from gitdeploy.web.kudu.paths import API, spellings
+from gitdeploy.web.kudu.scheduler_log import scheduler_lines
+from gitdeploy.web.requests import flag, integer
+from gitdeploy.web.route import (
+    AFTER,
+    FOLLOW,
+    STREAM,
+    TAIL,
+    TEXT,
+    Answer,
+    Param,
+    Route,
+    stream,
+)
+from gitdeploy.web.services import services_of
+from gitdeploy.web.streams import negotiate
+
+_KIND: Final = "triggered"
+_HISTORY_MOST = 1000
+_ARGUMENTS_LIMIT = 8192
+
+
+async def every(request: web.Request) -> web.Response:
+    services, app = services_of(request), request.match_info["app"]
+    way, now = way_in(request, services.options.scm_domain), services.clock.now()
+    latest = await services.store.executions.latest(app)
+    jobs = [view for view in services.supervisor.jobs(app) if view.job.kind == _KIND]
+    return tagged(
+        request, [triggered(view, app, latest.get(view.job.name), way, now) for view in jobs]
+    )
+
+
+async def show(request: web.Request) -> web.Response:
+    services, app = services_of(request), request.match_info["app"]
+    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    newest = await services.store.executions.newest(app, _KIND, view.job.name, limit=1)
+    way = way_in(request, services.options.scm_domain)
+    latest = newest[0] if newest else None
+    return as_json(triggered(view, app, latest, way, services.clock.now()))
+
+
+async def start(request: web.Request) -> web.StreamResponse:
+    """Start a run; with `follow` its output, and at the end its status and exit code."""
+    services, app = services_of(request), request.match_info["app"]
+    form = negotiate(request) if flag(request, "follow") else None
+    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    arguments = request.query.get("arguments")
+    agent = as_text(request.headers.get("User-Agent", "unknown"))
+    execution = await services.background.complete(
+        services.supervisor.run(
+            app, view.job.name, arguments=arguments or None, trigger=f"External - {agent}"
+        )
+    )
+    way = way_in(request, services.options.scm_domain)
+    location = run(execution, way, services.clock.now()).url
+    if form is not None:
+        return await run_to_end(request, execution, location, form)
+    return web.Response(status=202, headers={"Location": location})
+
+
+async def history(request: web.Request) -> web.Response:
+    services, app = services_of(request), request.match_info["app"]
+    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    rows = await services.store.executions.newest(app, _KIND, view.job.name, limit=_HISTORY_MOST)
+    way, now = way_in(request, services.options.scm_domain), services.clock.now()
+    return tagged(request, shapes.Runs([run(row, way, now) for row in rows]))
+
+
+async def show_run(request: web.Request) -> web.Response:
+    services = services_of(request)
+    way = way_in(request, services.options.scm_domain)
+    return as_json(run(await _execution(request), way, services.clock.now()))
+
+
+async def log(request: web.Request) -> web.StreamResponse:
+    return await follow_run(request, await _execution(request))
+
+
+async def scheduler_log(request: web.Request) -> web.Response:
+    services, app = services_of(request), request.match_info["app"]
+    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    limit = integer(request, "tail", highest=_HISTORY_MOST)
+    rows = await services.store.occurrences.newest(
+        app, view.job.name, limit=_HISTORY_MOST if limit is None else limit
+    )
+    return text("\n".join(scheduler_lines(view, rows, services.instance)))
+
+
+async def _execution(request: web.Request) -> Execution:
+    services, app = services_of(request), request.match_info["app"]
+    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    run_id = request.match_info["run"]
+    found = await services.store.executions.get(app, _KIND, view.job.name, run_id)
+    if found is None:
+        raise NotFound(
+            f"{view.job.name} has no run {run_id[:100]!r}.", "Its history lists those kept."
+        )
+    return found
+
+
+_FAMILY = "triggeredwebjobs"
+_ONE = f"{_FAMILY}/{{job}}"
+_RUN = f"{_ONE}/history/{{run}}"
+ROUTES = (
+    Route(
+        method="GET",
+        path=f"{API}/{_FAMILY}",
+        aliases=spellings(_FAMILY),
+        handler=every,
+        operation="triggered.list",
+        scope="read",
+        summary="The triggered jobs.",
+        tag="jobs",
+        answers={
+            200: Answer("By name, with an ETag.", list[shapes.TriggeredJob]),
+            304: Answer("As before."),
+        },
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/{_ONE}",
+        aliases=spellings(_ONE),
+        handler=show,
+        operation="triggered.get",
+        scope="read",
+        summary="One triggered job.",
+        tag="jobs",
+        answers={200: Answer("The job.", shapes.TriggeredJob)},
+    ),
+    Route(
+        method="POST",
+        path=f"{API}/{_ONE}/run",
+        aliases=spellings(f"{_ONE}/run"),
+        handler=start,
+        operation="triggered.run",
+        scope="run",
+        summary="Start a run.",
+        tag="jobs",
+        query=(
+            Param("arguments", "Split as a POSIX shell would; nothing in it is executed."),
+            Param("follow", "Stream the output; the last record has status and code.", "boolean"),
+        ),
+        answers={
+            200: Answer("Its output (with follow).", str, STREAM, ("Location",)),
+            202: Answer("Started; Location is the run's url.", media=(), headers=("Location",)),
+        },
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/{_ONE}/history",
+        aliases=spellings(f"{_ONE}/history"),
+        handler=history,
+        operation="triggered.history",
+        scope="read",
+        summary="The job's runs, newest first.",
+        tag="jobs",
+        answers={200: Answer("With an ETag.", shapes.Runs), 304: Answer("As before.")},
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/{_RUN}",
+        aliases=spellings(_RUN),
+        handler=show_run,
+        operation="triggered.get_run",
+        scope="read",
+        summary="One run.",
+        tag="jobs",
+        answers={200: Answer("The run.", shapes.Run)},
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/{_RUN}/log",
+        aliases=spellings(f"{_RUN}/log"),
+        handler=log,
+        operation="triggered.log",
+        scope="read",
+        summary="A run's output.",
+        tag="jobs",
+        query=(FOLLOW, TAIL, AFTER),
+        answers=stream("Line by line."),
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/{_ONE}/scheduler_log",
+        aliases=spellings(f"{_ONE}/scheduler_log"),
+        handler=scheduler_log,
+        operation="triggered.scheduler_log",
+        scope="read",
+        summary="What became of the job's due times.",
+        tag="jobs",
+        query=(TAIL,),
+        answers={200: Answer("Line by line, oldest first.", str, (TEXT,))},
+    ),
+)

@@ -1,0 +1,94 @@
+"""`ROUTES`, the one table of every path that answers, and the application made from it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from aiohttp import web
+
+from gitdeploy.web import apps, health, hooks_in, tokens
+from gitdeploy.web.auth import THROTTLE
+from gitdeploy.web.fetching import FETCHER, Fetcher
+from gitdeploy.web.following import CLOSING
+from gitdeploy.web.git import git_routes
+from gitdeploy.web.headers import set_headers
+from gitdeploy.web.kudu import continuous, deployments, logstream, settings, triggered
+from gitdeploy.web.middleware import around, expect, remember_sent
+from gitdeploy.web.openapi import document
+from gitdeploy.web.route import JSON, Answer, Route
+from gitdeploy.web.router import Table
+from gitdeploy.web.services import SERVICES, Services
+from gitdeploy.web.throttle import Throttle
+from gitdeploy.web.ui import pages, session
+
+
+async def openapi(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[OPENAPI], content_type=JSON, charset="utf-8")
+
+
+OPENAPI = web.AppKey("openapi", bytes)
+ROUTES: tuple[Route, ...] = (
+    *health.ROUTES,
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=openapi,
+        operation="server.openapi",
+        scope="open",
+        summary="This document.",
+        tag="operations",
+        answers={200: Answer("OpenAPI 3.1.", dict)},
+    ),
+    *apps.ROUTES,
+    *tokens.ROUTES,
+    *git_routes(),
+    *hooks_in.ROUTES,
+    *continuous.ROUTES,
+    *triggered.ROUTES,
+    *deployments.ROUTES,
+    *settings.ROUTES,
+    *logstream.ROUTES,
+    *session.ROUTES,
+    *pages.ROUTES,
+)
+
+
+def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) -> web.Application:
+    """The application; the caller runs it and closes the services afterwards."""
+    # Each path has its own limit (requests.py, bodies.py); aiohttp's would count all alike.
+    application = web.Application(middlewares=[around], client_max_size=0)
+    application[SERVICES] = services
+    application[THROTTLE] = Throttle(services.clock)
+    application[CLOSING] = asyncio.Event()
+    application[FETCHER] = Fetcher(services)
+    application[OPENAPI] = msgspec.json.encode(document(routes))
+    application.router.register_resource(
+        Table(routes, scm_domain=services.options.scm_domain, expect=expect)
+    )
+    application.on_response_prepare.append(set_headers)
+    application.on_response_prepare.append(remember_sent)
+    application.on_startup.append(_begin)
+    application.on_shutdown.append(_drain)
+    application.on_cleanup.append(_end)
+    return application
+
+
+async def _begin(application: web.Application) -> None:
+    services = application[SERVICES]
+    services.events.subscribe(services.metrics.record)
+    for app in await services.store.apps.all():
+        if app.webhook_secret:
+            services.events.redactor.add(app.webhook_secret)
+
+
+async def _drain(application: web.Application) -> None:
+    """Streams end, /readyz says no; requests that do something finish."""
+    application[SERVICES].draining = True
+    application[CLOSING].set()
+
+
+async def _end(application: web.Application) -> None:
+    services = application[SERVICES]
+    services.events.unsubscribe(services.metrics.record)
+    await services.background.close(grace=services.options.grace)
