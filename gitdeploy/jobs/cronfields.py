@@ -109,7 +109,13 @@ def _parse_term(field: Field, word: Word) -> set[Item]:
         first = _value(field, Word(left, at))
         last = _value(field, Word(right, at + len(left) + 1))
         if first > last:
-            fix = f"Write {left}-{field.high},{field.low}-{right}."
+            named = bool(field.names) and not left.isdigit()
+            low, high = (
+                (n[:3] for n in field.names[:: len(field.names) - 1])
+                if named
+                else (field.low, field.high)
+            )
+            fix = f"Write {left}-{high},{low}-{right}."
             raise _refuse(at, field.name, f"the range {body} runs backwards", fix)
     else:
         first = _value(field, Word(body, at))

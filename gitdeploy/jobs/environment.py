@@ -27,6 +27,7 @@ def job_environment(
     data: Path,
     home: Path,
     settings: Mapping[str, str],
+    directory: Path | None = None,
     environment: Path | None = None,
     arguments: str | None = None,
     shutdown_file: Path | None = None,
@@ -35,7 +36,8 @@ def job_environment(
 ) -> dict[str, str]:
     """All variables of one execution.
 
-    `root` is the site's root, `data` the job's lasting directory, `home` what HOME is, `settings`
+    `root` is the site's root, `directory` where the job runs if not in its place there (a private
+    copy), `data` the job's lasting directory, `home` what HOME is, `settings`
     the app's (each under its own name; they may set HOME, PATH and the like, not what names this
     execution), `environment` the app's venv, `path` the PATH to start from (default: the server's
     without the server's own venv).
@@ -48,7 +50,7 @@ def job_environment(
         "WEBROOT_PATH": str(root),
         **{name: value for name, value in settings.items() if _usable(name, value)},
         "PATH": base,
-        "WEBJOBS_PATH": str(root / job.directory),
+        "WEBJOBS_PATH": str(directory or root / job.directory),
         "WEBJOBS_NAME": job.name,
         "WEBJOBS_TYPE": job.kind,
         "WEBJOBS_DATA_PATH": str(data),

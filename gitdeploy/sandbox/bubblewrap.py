@@ -28,6 +28,7 @@ from gitdeploy.sandbox.shell import in_memory
 from gitdeploy.sandbox.view import View
 
 _START_LIMIT = 20.0
+_UMASK = 0o077
 _FREE_START = 60 * os.sysconf("SC_CLK_TCK")
 
 
@@ -53,31 +54,14 @@ class Bubblewrap(Base):
             raise SpawnError("bwrap isn't installed.", "apt-get install bubblewrap")
         environment = complete_environment(spec)
         executable = program(spec, environment)
-        options = b"".join(
-            os.fsencode(word) + b"\0"
-            for word in (*self._view.options(spec, executable), *_environment(environment))
-        )
         held.clear(spec.directory)
         said = spec.stderr.stat().st_size if spec.stderr.exists() else 0
-        arguments = in_memory(options)
-        status = os.open(spec.directory / "bwrap.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        opened: list[int] = []
         try:
-            monitor = self._launcher.start(
-                (
-                    self._program,
-                    *("--args", str(arguments), "--json-status-fd", str(status), "--"),
-                    executable,
-                    *spec.argv[1:],
-                ),
-                spec,
-                environment={},
-                cwd=None,
-                umask=0o077,
-                pass_fds=(arguments, status),
-            )
+            monitor = self._start(spec, executable, environment, opened)
         finally:
-            os.close(arguments)
-            os.close(status)
+            for descriptor in opened:
+                os.close(descriptor)
         with contextlib.suppress(OSError):  # a setuid bwrap isn't ours to limit
             resource.prlimit(monitor.pid, resource.RLIMIT_CORE, (0, 0))
         held.write(
@@ -92,6 +76,25 @@ class Bubblewrap(Base):
         )
         job = await self._job(monitor, spec, said)
         return self._handle(monitor, job, spec.directory)
+
+    def _start(
+        self, spec: Spec, executable: str, environment: dict[str, str], opened: list[int]
+    ) -> procfs.Stat:
+        """Start bwrap; it inherits all descriptors that end up in `opened`."""
+        words = [*self._view.options(spec, executable, opened), *_environment(environment)]
+        opened.append(arguments := in_memory(b"".join(os.fsencode(w) + b"\0" for w in words)))
+        file = spec.directory / "bwrap.json"
+        opened.append(status := os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        options = ("--args", str(arguments), "--json-status-fd", str(status))
+        assert self._program is not None
+        return self._launcher.start(
+            (self._program, *options, "--", executable, *spec.argv[1:]),
+            spec,
+            environment={},
+            cwd=None,
+            umask=_UMASK,
+            pass_fds=opened,
+        )
 
     def found(self, directory: Path, outer: procfs.Stat) -> Handle:
         """The handle of a tree that is there, made anew from its monitor."""

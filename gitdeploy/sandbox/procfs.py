@@ -165,7 +165,7 @@ async def ended(pid: int, start: int) -> None:
     try:
         descriptor = pidfd(pid, start)
     except OSError:
-        while alive(pid, start):  # no pidfd on this kernel
+        while alive(pid, start):  # noqa: ASYNC110 - no pidfd on this kernel, nothing wakes us
             await asyncio.sleep(_POLL)
         return
     if descriptor is None:

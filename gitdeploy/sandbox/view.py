@@ -15,34 +15,55 @@ from pathlib import Path
 from gitdeploy.sandbox.port import Spec
 
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = (
+# Small files are copied in: a bind costs 130 µs here, a copy 20.
+_ETC_FILES = (
     "passwd", "group", "hosts", "hostname", "host.conf", "nsswitch.conf", "resolv.conf",
-    "gai.conf", "protocols", "services", "networks", "mime.types", "locale.conf", "locale.alias",
-    "localtime", "timezone", "ssl", "ca-certificates", "ca-certificates.conf", "pki",
-    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "pip.conf", "npmrc", "magic",
-    "os-release", "debian_version", "inputrc", "terminfo", "fonts", "gitconfig", "java-17-openjdk",
+    "gai.conf", "protocols", "services", "mime.types", "localtime", "timezone", "ld.so.cache",
+    "pip.conf", "npmrc", "os-release", "gitconfig",
 )  # fmt: skip
-_ETC_FAMILIES = ("python*", "node*", "npm*", "perl", "php")
+_ETC_DIRECTORIES = (
+    "ssl",
+    "pki",
+    "alternatives",
+    "fonts",
+    "python*",
+    "node*",
+    "npm*",
+    "php",
+    "java*",
+)
 _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--new-session")
 _MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`base` are the options that every sandbox of this server gets."""
+    """`base` are the options that every sandbox of this server gets, `copied` the files that are
+    read anew for each: resolv.conf changes under a running server.
+    """
 
     base: tuple[str, ...]
+    copied: tuple[Path, ...]
     interpreter: tuple[Path, ...]
 
     @classmethod
     def of_this_system(cls) -> View:
         """Look once at what this system has."""
         interpreter = _outside_usr(Path(sys.base_prefix))
-        return cls(base=tuple(_base()), interpreter=interpreter)
+        return cls(base=tuple(_base()), copied=_etc_files(), interpreter=interpreter)
 
-    def options(self, spec: Spec, executable: str) -> Iterator[str]:
-        """The options for one start, in the order in which bwrap does them."""
+    def options(self, spec: Spec, executable: str, opened: list[int]) -> Iterator[str]:
+        """The options for one start, in the order in which bwrap does them.
+
+        Descriptors that they name are appended to `opened`; the caller closes them.
+        """
         yield from self.base
+        for path in self.copied:
+            try:
+                opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            except FileNotFoundError:  # removed since the start
+                continue
+            yield from ("--perms", "0644", "--file", str(opened[-1]), str(path))
         shown = [*self.interpreter, *spec.readonly]
         for path in shown:
             yield from ("--ro-bind", str(path), str(path))
@@ -51,7 +72,7 @@ class View:
         visible = [Path("/usr"), *(Path(each) for each in _SYSTEM), *shown, *spec.writable]
         for path in _program_files(Path(executable), visible, spec):
             yield from ("--ro-bind", str(path), str(path))
-        yield from ("--chdir", str(spec.cwd))
+        yield from ("--remount-ro", "/", "--chdir", str(spec.cwd))
 
 
 def _base() -> Iterator[str]:
@@ -65,18 +86,29 @@ def _base() -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), name)
         elif path.is_dir():
             yield from ("--ro-bind", name, name)
-    etc = Path("/etc")
-    names = {name for name in _ETC if (etc / name).exists()}
-    names |= {path.name for family in _ETC_FAMILIES for path in etc.glob(family) if path.exists()}
-    for name in sorted(names):
-        path = etc / name
-        target = path.readlink() if path.is_symlink() else None
-        if target is not None and Path(os.path.normpath(etc / target)).is_relative_to("/usr"):
-            yield from ("--symlink", str(target), str(path))
-        else:
-            yield from ("--ro-bind", str(path), str(path))
+    for name in _ETC_FILES:
+        path = Path("/etc") / name
+        if (target := _below_usr(path)) is not None:
+            yield from ("--symlink", target, str(path))
+    for pattern in _ETC_DIRECTORIES:
+        for path in sorted(Path("/etc").glob(pattern)):
+            if path.is_dir():
+                yield from ("--ro-bind", str(path), str(path))
     yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")  # noqa: S108 - its own
     yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
+
+
+def _below_usr(path: Path) -> str | None:
+    """The target of a link that leads into /usr, which the sandbox has too."""
+    if not path.is_symlink():
+        return None
+    target = str(path.readlink())
+    return target if Path(os.path.normpath(path.parent / target)).is_relative_to("/usr") else None
+
+
+def _etc_files() -> tuple[Path, ...]:
+    paths = (Path("/etc") / name for name in _ETC_FILES)
+    return tuple(path for path in paths if path.is_file() and _below_usr(path) is None)
 
 
 def _program_files(executable: Path, visible: list[Path], spec: Spec) -> Iterator[Path]:
