@@ -1,0 +1,90 @@
+"""What every part of this room is given: the rooms below, time, and the set of what runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gitdeploy.clock import Clock
+from gitdeploy.config import Options
+from gitdeploy.events import Events, Log
+from gitdeploy.home import Home, Kind
+from gitdeploy.jobs.job import Job
+from gitdeploy.logs import Watcher
+from gitdeploy.sandbox import Holders
+from gitdeploy.store import Release, Store
+from gitdeploy.supervise.steering import process_identity
+
+if TYPE_CHECKING:
+    from gitdeploy.supervise.live import Live
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """The jobs that an app should have, from which release and with which settings.
+
+    `root` is the site's root in the release, `settings` the app settings as the store has them,
+    `environment` the Python environment's directory or None.
+    """
+
+    app: str
+    release: Release
+    root: Path
+    jobs: tuple[Job, ...]
+    settings: dict[str, str]
+    environment: Path | None
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as it would be started now: the job and where it comes from."""
+
+    desired: Desired
+    job: Job
+
+    @property
+    def app(self) -> str:
+        return self.desired.app
+
+    @property
+    def identity(self) -> str:
+        """What its process is compared by."""
+        return process_identity(self.job, self.desired.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The rooms below and what is shared within this one; made by Supervisor."""
+
+    home: Home
+    store: Store
+    events: Events
+    clock: Clock
+    options: Options
+    holders: Holders
+    watcher: Watcher
+    instance: str
+    lives: set[Live] = field(default_factory=set)
+    """Every execution whose process runs (or whose end isn't recorded yet)."""
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Owned work that nobody waits for; close() does."""
+
+    def job_log(self, app: str, kind: Kind, job: str) -> Log:
+        """A logger whose records are one job's."""
+        return self.events.app_log(app).bind(kind=kind, job=job)
+
+    def own(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Start work that outlives its caller; a failure is logged, never lost."""
+        task = asyncio.create_task(self._guarded(work, name), name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        try:
+            await work
+        except Exception:
+            self.events.log.error("supervisor.failed", what=name, exc_info=True)

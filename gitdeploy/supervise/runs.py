@@ -1,0 +1,139 @@
+"""Runs of triggered jobs: one at a time each, ended when they take too long or do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gitdeploy.errors import Conflict, Invalid, NotFound
+from gitdeploy.jobs import HostMissing
+from gitdeploy.store import Execution
+from gitdeploy.supervise.context import Context, Source
+from gitdeploy.supervise.ending import Verdict
+from gitdeploy.supervise.idle import until_idle
+from gitdeploy.supervise.live import Live
+from gitdeploy.supervise.retention import forget_old
+from gitdeploy.supervise.spawn import spawn
+from gitdeploy.supervise.steering import steering
+from gitdeploy.supervise.stop import stop
+
+
+class Runs:
+    """The runs that are under way, of all apps."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._current: dict[tuple[str, str], Live] = {}
+        self._tending: set[asyncio.Task[None]] = set()
+
+    def current(self, app: str, job: str) -> Live | None:
+        """The run of a job that is under way."""
+        live = self._current.get((app, job))
+        return None if live is None or live.ended.done() else live
+
+    async def run(self, source: Source, *, arguments: str | None, trigger: str) -> Execution:
+        """Start a run; returns when its process was started.
+
+        Raises Conflict while one runs, Invalid where the job can't be started (no script, its
+        host is missing, arguments that don't parse).
+        """
+        job = source.job
+        if job.script is None:
+            raise Invalid(
+                f"{job.name} can't be started: {job.error or 'it has no runnable script.'}",
+                "Mend the job's files and push again.",
+            )
+        # Shielded: a client that goes away must not leave a process that nobody watches.
+        starting = asyncio.create_task(self._start(source, arguments, trigger))
+        return await asyncio.shield(starting)
+
+    def adopt(self, live: Live, source: Source | None) -> None:
+        """Take up a run that an earlier server started."""
+        self._tend(live, source)
+
+    async def stop(self, app: str, job: str, run: str) -> None:
+        """End a run; returns when it is recorded as stopped.
+
+        Raises NotFound where the job has no such run, Conflict where it has ended.
+        """
+        live = self.current(app, job)
+        if live is not None and live.execution.id == run:
+            await stop(self._context, live, Verdict("stopped"), reason="asked")
+            return
+        if await self._context.store.executions.get(app, "triggered", job, run) is None:
+            raise NotFound(f"{job} has no run {run}.")
+        raise Conflict(f"Run {run} of {job} has ended already.")
+
+    async def stop_job(self, app: str, job: str, *, reason: str) -> None:
+        """End the job's run, if one is under way."""
+        live = self.current(app, job)
+        if live is not None:
+            await stop(self._context, live, Verdict("stopped"), reason=reason)
+
+    async def close(self) -> None:
+        """Stop tending; the processes are left as they are."""
+        for task in self._tending:
+            task.cancel()
+        await asyncio.gather(*self._tending, return_exceptions=True)
+
+    async def _start(self, source: Source, arguments: str | None, trigger: str) -> Execution:
+        try:
+            live = await spawn(self._context, source, arguments=arguments, trigger=trigger)
+        except HostMissing as failure:
+            raise Invalid(failure.what, failure.fix) from failure
+        self._tend(live, source)
+        return live.execution
+
+    def _tend(self, live: Live, source: Source | None) -> None:
+        key = live.execution.app, live.execution.job
+        self._current[key] = live
+        task = asyncio.create_task(self._watch(live, source), name=f"tend {live.exited.get_name()}")
+        self._tending.add(task)
+        task.add_done_callback(self._tending.discard)
+
+    async def _watch(self, live: Live, source: Source | None) -> None:
+        execution = live.execution
+        settings = {} if source is None else source.desired.settings
+        try:
+            await self._bound(live, source)
+            await live.wait()
+        except Exception:
+            live.log.exception("supervisor.failed", what="watching a run")
+        finally:
+            key = execution.app, execution.job
+            if self._current.get(key) is live:
+                del self._current[key]
+        try:
+            await forget_old(self._context, execution.app, "triggered", execution.job, settings)
+        except Exception:
+            live.log.exception("supervisor.failed", what="forgetting old runs")
+
+    async def _bound(self, live: Live, source: Source | None) -> None:
+        """Wait for the end, or end it when its time or its idle time is over."""
+        settings = {} if source is None else source.desired.settings
+        timeout = None if source is None else source.job.settings.timeout
+        idle_limit = steering(settings).idle_timeout
+        clock = self._context.clock
+        execution = live.execution
+        directory = self._context.home.app(execution.app).execution(
+            execution.kind, execution.job, execution.id
+        )
+        waits: set[asyncio.Future[object]] = {live.exited}  # type: ignore[arg-type]
+        idle = over = None
+        if idle_limit > 0:
+            idle = asyncio.ensure_future(until_idle(clock, live.handle, directory, idle_limit))
+        if timeout is not None:
+            over = asyncio.ensure_future(clock.sleep(max(0.0, timeout - live.ran())))
+        limits = {limit for limit in (idle, over) if limit is not None}
+        try:
+            await asyncio.wait(waits | limits, return_when=asyncio.FIRST_COMPLETED)
+            if live.exited.done():
+                return
+            if over is not None and over.done():
+                error = f"Ended after {timeout:g} s, its timeout in settings.job."
+            else:
+                error = f"Ended after {idle_limit:g} s without output or CPU time (WEBJOBS_IDLE_TIMEOUT)."
+            await stop(self._context, live, Verdict("failed", error), reason=error)
+        finally:
+            for limit in limits:
+                limit.cancel()
+            await asyncio.gather(*limits, return_exceptions=True)

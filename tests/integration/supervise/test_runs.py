@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from gitdeploy.errors import Conflict, Invalid, NotFound
+from gitdeploy.store import Execution
+from tests.integration.supervise.stage import APP, Stage
+from tests.support import eventually
+
+SLEEPER = "echo started; sleep 60"
+
+
+async def run(stage: Stage, job: str, arguments: str | None = None) -> Execution:
+    return await stage.supervisor.run(APP, job, arguments=arguments, trigger="External - test")
+
+
+async def test_a_run_that_ends_with_0_is_a_success_with_its_output_and_times(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": 'echo "$1-$2"; echo oops >&2'})
+    started = await run(stage, "mail", "'a b' c")
+    assert started.status == "running"
+    ended = await stage.supervisor.wait_ended(started)
+    assert (ended.status, ended.exit_code, ended.trigger) == ("success", 0, "External - test")
+    assert ended == await stage.store.executions.get(APP, "triggered", "mail", started.id)
+    assert ended.started_at is not None
+    assert ended.ended_at is not None
+    assert ended.created_at <= ended.started_at <= ended.ended_at
+    assert stage.output(ended) == "a b-c\n"
+    assert stage.output(ended, "stderr") == "oops\n"
+    end = stage.home.app(APP).execution("triggered", "mail", ended.id) / "end.json"
+    assert json.loads(end.read_text()) == {"exit_code": 0, "ended_at": ended.ended_at}
+    assert [r["run"] for r in stage.recorded("run.started")] == [ended.id]
+    assert [r["exit_code"] for r in stage.recorded("run.ended")] == [0]
+
+
+async def test_a_run_that_fails_keeps_its_exit_code(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": "exit 3"})
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert (ended.status, ended.exit_code) == ("failed", 3)
+
+
+async def test_of_twenty_triggers_at_once_one_runs_and_the_others_are_refused(
+    stage: Stage,
+) -> None:
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    answers = await asyncio.gather(*(run(stage, "mail") for _ in range(20)), return_exceptions=True)
+    assert sum(isinstance(answer, Execution) for answer in answers) == 1
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 19
+    assert len(await stage.store.executions.newest(APP, "triggered", "mail")) == 1
+
+
+async def test_the_next_run_may_start_as_soon_as_the_end_is_told(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": "true"})
+    for _ in range(5):
+        await stage.supervisor.wait_ended(await run(stage, "mail"))
+    ids = [r.id for r in await stage.store.executions.newest(APP, "triggered", "mail")]
+    assert len(set(ids)) == 5
+
+
+async def test_a_run_is_stopped_on_request(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    started = await run(stage, "mail")
+    assert stage.view("mail").status == "Running"
+    await stage.supervisor.stop_run(APP, "mail", started.id)
+    ended = await stage.store.executions.get(APP, "triggered", "mail", started.id)
+    assert ended is not None
+    assert (ended.status, ended.exit_code) == ("stopped", 143)
+    assert stage.view("mail").status == "Ready"
+    with pytest.raises(Conflict):
+        await stage.supervisor.stop_run(APP, "mail", started.id)
+    with pytest.raises(NotFound):
+        await stage.supervisor.stop_run(APP, "mail", "202611240000000000")
+
+
+async def test_a_run_over_its_timeout_is_ended_and_says_so(stage: Stage) -> None:
+    await stage.deploy(
+        {"triggered/mail/run.sh": SLEEPER, "triggered/mail/settings.job": '{"timeout": 0.4}'}
+    )
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert ended.status == "failed"
+    assert "0.4 s" in str(ended.error)
+    assert "timeout" in str(ended.error)
+
+
+async def test_a_silent_run_is_ended_after_the_idle_timeout(stage: Stage) -> None:
+    await stage.store.apps.merge_settings(APP, {"WEBJOBS_IDLE_TIMEOUT": "0.5"})
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert ended.status == "failed"
+    assert "WEBJOBS_IDLE_TIMEOUT" in str(ended.error)
+
+
+async def test_a_run_that_writes_or_computes_is_not_idle(stage: Stage) -> None:
+    await stage.store.apps.merge_settings(APP, {"WEBJOBS_IDLE_TIMEOUT": "0.8"})
+    await stage.deploy(
+        {
+            "triggered/mail/run.sh": "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.2; done\n"
+            "end=$((SECONDS + 2)); while [ $SECONDS -lt $end ]; do :; done"
+        }
+    )
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert (ended.status, ended.error) == ("success", None)
+
+
+async def test_what_cannot_run_is_refused_before_anything_is_recorded(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": "true", "triggered/odd/notes.txt": "x"})
+    with pytest.raises(NotFound):
+        await run(stage, "nothing")
+    with pytest.raises(Invalid):
+        await run(stage, "odd")
+    with pytest.raises(Invalid):
+        await run(stage, "mail", "'unbalanced")
+    await stage.set(WEBJOBS_STOPPED="1")
+    with pytest.raises(Conflict, match="WEBJOBS_STOPPED"):
+        await run(stage, "mail")
+    assert await stage.store.executions.newest(APP, "triggered", "mail") == []
+
+
+async def test_a_jobs_name_is_found_without_regard_to_case(stage: Stage) -> None:
+    await stage.deploy({"triggered/Mail/run.sh": "true"})
+    started = await run(stage, "mAIL")
+    assert started.job == "Mail"
+    await stage.supervisor.wait_ended(started)
+
+
+async def test_a_leftover_of_a_finished_run_ends_with_it(stage: Stage) -> None:
+    await stage.deploy(
+        {
+            "triggered/mail/run.sh": "(setsid sleep 60 & echo $! > $WEBJOBS_DATA_PATH/pid)"
+            "; sleep 0.3; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c RUN_ID"
+        }
+    )
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert ended.status == "success"
+    marker = f"WEBJOBS_RUN_ID={ended.id}".encode()
+    from tests.integration.supervise.test_continuous import _is_of, _processes
+
+    assert marker
+    assert not [pid for pid in _processes() if _is_of(pid, ended.id)]
+
+
+async def test_deleting_the_app_ends_its_runs(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    started = await run(stage, "mail")
+    await stage.supervisor.forget(APP)
+    ended = await stage.store.executions.get(APP, "triggered", "mail", started.id)
+    assert ended is not None
+    assert ended.status == "stopped"
+    assert stage.supervisor.jobs(APP) == []
+    await eventually(lambda: stage.supervisor.releases_in_use(APP) == set())
