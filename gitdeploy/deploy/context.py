@@ -11,7 +11,7 @@ from gitdeploy.config import Options
 from gitdeploy.deploy.tree import Blobs, Manifest
 from gitdeploy.events import Log
 from gitdeploy.home import AppHome
-from gitdeploy.jobs.job import Job, Problem
+from gitdeploy.jobs import Job, Problem
 from gitdeploy.logs import Watcher
 from gitdeploy.repos import CommitInfo
 from gitdeploy.sandbox import Holders

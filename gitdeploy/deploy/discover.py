@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gitdeploy import jobs
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.tree import site_manifest
+from gitdeploy.jobs import Job, Problem
 
 
 async def discover(ctx: Context) -> Context:
@@ -21,6 +23,22 @@ async def discover(ctx: Context) -> Context:
     identified = tuple(
         jobs.with_identity(job, manifest, settings={}, environment=ctx.environment) for job in found
     )
+    problems += _missing_hosts(identified, ctx)
     count = len(identified)
     detail = f"{count} job{'' if count == 1 else 's'}" if count else "no jobs"
     return replace(ctx, jobs=identified, problems=tuple(problems), detail=detail)
+
+
+def _missing_hosts(found: Iterable[Job], ctx: Context) -> list[Problem]:
+    """Jobs that this machine lacks the program for; they run once it is installed."""
+    problems: list[Problem] = []
+    for job in found:
+        if job.script is None:
+            continue
+        try:
+            jobs.command(job, root=ctx.site, environment=ctx.environment_path)
+        except jobs.HostMissing as error:
+            file = f"{job.directory}/{job.script}"
+            reason = error.what.removesuffix(".")
+            problems.append(Problem(job=job.name, file=file, reason=reason, fix=error.fix))
+    return problems

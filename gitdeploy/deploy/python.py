@@ -17,26 +17,30 @@ from pathlib import Path
 
 import msgspec
 
-from gitdeploy.deploy.builders import build_environment, search_path, shown_to_builds
+from gitdeploy.deploy.builders import build_environment, shown_to_builds
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.requirements import Needs
 from gitdeploy.deploy.runner import BuildRunner, Command
+from gitdeploy.jobs import hosts
 
 _COMPLETE = ".complete"
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """The Python that environments are made with; `abi` is what compiled packages depend on."""
+    """The Python that environments are made with.
+
+    `prefix` is its installation, `abi` what compiled packages depend on.
+    """
 
     path: str
+    prefix: str
     abi: str
 
 
 async def install(ctx: Context, runner: BuildRunner, needs: Needs) -> tuple[str, str]:
     """Make the environment, or find it; its name and what to tell. Raises DeployError."""
-    interpreter = await _interpreter(ctx)
+    interpreter = _interpreter()
     uv = find_uv(ctx.tools.environ)
     name = environment_name(needs, interpreter, "uv" if uv else "pip")
     if needs.bound:
@@ -77,18 +81,10 @@ def find_uv(environ: Mapping[str, str]) -> Path | None:
     return Path(found).resolve() if found else None
 
 
-async def _interpreter(ctx: Context) -> Interpreter:
-    found = shutil.which("python3", path=search_path(ctx.tools.environ))
-    if found is None:
-        raise DeployError("python3 isn't installed.", "Install it: apt install python3.")
-    asked = "import sys; print(sys.implementation.cache_tag, sys.platform)"
-    process = await asyncio.create_subprocess_exec(
-        found, "-I", "-S", "-c", asked, stdout=asyncio.subprocess.PIPE, env={}
-    )
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise DeployError(f"{found} doesn't work.", "Repair the machine's Python.")
-    return Interpreter(found, output.decode().strip())
+def _interpreter() -> Interpreter:
+    """The one that jobs without an environment run with."""
+    path = Path(hosts.python(None)).resolve()
+    return Interpreter(str(path), str(path.parent.parent), f"{sys.implementation.cache_tag}")
 
 
 def _prepare(path: Path) -> None:
@@ -103,10 +99,17 @@ def _commands(
 ) -> list[Command]:
     environment = build_environment(ctx)
     readonly = shown_to_builds(ctx, environment)
+    if not interpreter.prefix.startswith("/usr"):
+        readonly = (*readonly, Path(interpreter.prefix))
     python = str(path / "bin" / "python")
     if uv is not None:
         readonly = (*readonly, uv)
-        environment |= {"UV_PROJECT_ENVIRONMENT": str(path), "UV_COMPILE_BYTECODE": "1"}
+        # copies: links from the cache fail between two mounts of a sandbox
+        environment |= {
+            "UV_PROJECT_ENVIRONMENT": str(path),
+            "UV_COMPILE_BYTECODE": "1",
+            "UV_LINK_MODE": "copy",
+        }
         make: tuple[str, ...] = (
             str(uv),
             "venv",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitdeploy.deploy.errors import DeployError
+from gitdeploy.jobs import is_shared
 
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=|(?<=-e))\S")
@@ -106,12 +107,11 @@ def _from_pyproject(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Need
 
 
 def _add_sources(digest: hashlib._Hash, manifest: Mapping[str, tuple[int, str]]) -> None:
-    """Let the digest depend on every file that an install from the site may read."""
-    files = sorted(
-        (path, mode, blob)
-        for path, (mode, blob) in manifest.items()
-        if not path.lower().startswith("app_data/")
-    )
+    """Let the digest depend on every file that an install from the site may read.
+
+    The same files that all jobs depend on, so a change restarts them anyway.
+    """
+    files = sorted((path, mode, blob) for path, (mode, blob) in manifest.items() if is_shared(path))
     digest.update(repr(files).encode("utf-8", "surrogateescape"))
 
 

@@ -102,10 +102,17 @@ class BuildRunner:
             readonly=command.readonly,
             writable=command.writable,
         )
+        holders = self.ctx.tools.holders
+        starting = asyncio.create_task(holders.spawn(spec))
         try:
-            return await self.ctx.tools.holders.spawn(spec)
+            return await asyncio.shield(starting)
         except GitdeployError as error:
             raise DeployError(f"{shown} can't be started: {error.what}", error.fix) from error
+        except asyncio.CancelledError:
+            await asyncio.wait({starting})  # what is half started can't be ended
+            if starting.exception() is None:
+                await holders.kill_tree(starting.result())
+            raise
 
     async def _watch(self, handle: Handle, output: Path) -> tuple[str, str] | None:
         """Wait for the end; what limit was passed (and what to do) where one was."""

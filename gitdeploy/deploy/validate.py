@@ -9,7 +9,7 @@ import msgspec
 
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.jobs.job import Job, Problem
+from gitdeploy.jobs import Job, Problem
 
 
 async def validate(ctx: Context) -> Context:

@@ -9,7 +9,7 @@ from gitdeploy.jobs.discover import discover
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError
 from gitdeploy.jobs.hosts import command
-from gitdeploy.jobs.identity import with_identity
+from gitdeploy.jobs.identity import is_shared, with_identity
 from gitdeploy.jobs.ids import execution_id, next_execution_id
 from gitdeploy.jobs.job import Host, Job, JobSettings, Problem
 from gitdeploy.jobs.run import CONTINUOUS, RUN, allowed, ended, kudu_status
@@ -32,6 +32,7 @@ __all__ = [
     "discover",
     "ended",
     "execution_id",
+    "is_shared",
     "job_environment",
     "kudu_status",
     "marker",

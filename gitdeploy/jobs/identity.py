@@ -33,13 +33,14 @@ def with_identity(
     digest = hashlib.sha256()
     _add(digest, "job", [job.kind, job.name, job.directory, job.script or "", job.host or ""])
     _add(digest, "own", _lines(manifest, lambda path: path.startswith(own)))
-    _add(digest, "shared", _lines(manifest, _is_shared))
+    _add(digest, "shared", _lines(manifest, is_shared))
     _add(digest, "settings", (f"{name}={settings[name]}" for name in sorted(settings)))
     _add(digest, "environment", [environment or ""])
     return replace(job, identity=digest.hexdigest())
 
 
-def _is_shared(path: str) -> bool:
+def is_shared(path: str) -> bool:
+    """Whether a file of the site counts for every job."""
     return _OF_A_JOB.match(path) is None and _DOCUMENTATION.match(path) is None
 
 
