@@ -16,9 +16,8 @@ _COMMIT = re.compile(
     rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author " + _IDENT + rb"committer " + _IDENT
 )
 _TAG = re.compile(
-    rb"object ([0-9a-f]{40})\ntype (commit|tree|blob|tag)\ntag [^\n\0]+\n(?:tagger "
-    + _IDENT
-    + rb")?"
+    rb"object ([0-9a-f]{40})\ntype (commit|tree|blob|tag)\ntag [^\n\0]+\n"
+    rb"(?:tagger " + _IDENT + rb"|(?!tagger ))"
 )
 _OID = re.compile(rb"[0-9a-fA-F]{40}\n")
 _DATE_MAX = (1 << 63) - 1

@@ -201,17 +201,27 @@ class PackIndexer:
             return False
         assert self._bases is not None
         entries = self._entries
-        places = []
+        inside = [index.position(oid) for oid, _, _, _ in self._thin]
+        deltas = [at for at in range(entries.sent) if entries.bases[at] < -1]
         ends = [at for _, _, _, at in self._thin[1:]] + [self._bases.tell()]
-        for (oid, kind, size, at), end in zip(self._thin, ends, strict=True):
-            place = index.position(oid)
-            if place < 0:  # else the pack brought it after all, as a delta on another base
-                place = self._append(oid, kind, size, at, end)
-            places.append(place)
-        for position in range(entries.sent):
-            if entries.is_delta(position) and entries.bases[position] < 0:
-                entries.bases[position] = places[-1 - entries.bases[position] - 1]
+        for number, (oid, kind, size, at) in enumerate(self._thin):
+            # The pack may have brought a base after all, as a delta on another base.
+            if inside[number] < 0:
+                inside[number] = self._append(oid, kind, size, at, ends[number])
+        for at in deltas:
+            entries.bases[at] = inside[-2 - entries.bases[at]]
+        for at in deltas:
+            self._check_chain(at)
         return True
+
+    def _check_chain(self, position: int) -> None:
+        """A delta must not stand on itself, be it by way of a base that the repository has too."""
+        seen = set()
+        while self._entries.is_delta(position):
+            if position in seen:
+                raise PackError(f"delta {self._entries.oid(position).hex()} stands on itself")
+            seen.add(position)
+            position = self._entries.bases[position]
 
     def _append(self, oid: bytes, kind: int, size: int, at: int, end: int) -> int:
         assert self._bases is not None

@@ -20,7 +20,7 @@ from gitdeploy.repos.pack.names import GITATTRIBUTES, GITMODULES, is_dotgit
 # as common as .gitignore), tildes, backslashes, and lead bytes of code points that HFS+ ignores.
 _NAME = rb"(?!\.{1,2}\0|\.[gG][iI][tT](?!ignore\0|keep\0|hub\0))[^\0/\\~:\xe2\xef]+"
 _ENTRY = re.compile(rb"(40000|100644|100755|120000|160000) (" + _NAME + rb")\0(.{20})", re.S)
-_LOOSE = re.compile(rb"([0-7]{1,7}) ([^\0]*)\0(.{20})", re.S)
+_LOOSE = re.compile(rb"([0-7]{1,7}) ([^\0]+)\0(.{20})", re.S)
 _KINDS = {b"40000": TREE, b"100644": BLOB, b"100755": BLOB, b"120000": BLOB, b"100664": BLOB}
 _GITLINK = b"160000"
 _NULL = bytes(20)
@@ -144,8 +144,6 @@ def _read_closely(content: bytes, fsck: bool, special: dict[bytes, str]) -> list
         mode, name, oid = found.groups()
         if fsck:
             check_entry(mode, name)
-        elif not name:
-            raise Broken("badTree: cannot be parsed as a tree")
         mode = mode.lstrip(b"0") or b"0"
         entries.append((mode, name, oid))
         file = special_file(name)
@@ -160,8 +158,6 @@ def check_entry(mode: bytes, name: bytes) -> None:
         raise Broken("zeroPaddedFilemode: contains zero-padded file modes")
     if mode not in _KINDS and mode != _GITLINK:
         raise Broken(f"badFilemode: contains bad file modes ({mode.decode()})")
-    if not name:
-        raise Broken("emptyName: contains empty pathname")
     if b"/" in name:
         raise Broken("fullPathname: contains full pathnames")
     if name == b".":
