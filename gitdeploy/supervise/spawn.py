@@ -44,7 +44,6 @@ async def spawn(
     execution = await _record(context, source, arguments, trigger)
     try:
         spec = await _spec(context, source, execution, argv)
-        context.watcher.watch(spec.directory)
         handle = await context.holders.spawn(spec)
     except BaseException as failure:
         await _refused(context, execution, failure)
@@ -137,8 +136,6 @@ def _copy(source: Path, target: Path) -> None:
 
 
 async def _refused(context: Context, execution: Execution, failure: BaseException) -> None:
-    app = context.home.app(execution.app)
-    context.watcher.unwatch(app.execution(execution.kind, execution.job, execution.id))
     verdict = Verdict("failed", f"It couldn't be started: {failure}")
     now = context.clock.now()
     await record_end(context, execution, None, verdict=verdict, ended_at=now)
@@ -147,6 +144,7 @@ async def _refused(context: Context, execution: Execution, failure: BaseExceptio
 def _started(
     context: Context, source: Source, execution: Execution, handle: Handle, log: Log | None
 ) -> Live:
+    context.watcher.watch(Path(handle.directory))  # behind the start: it finds what was written
     running = with_process(execution, handle, context.clock.now())
     live = Live(context, running, handle, stopping_wait=stopping_wait(source.job))
     live.recorded = context.own(_record_start(context, execution, running), name="record a start")

@@ -37,6 +37,27 @@ while True:
 """
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie doesn't)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def processes_of(execution: Execution) -> set[int]:
+    """Every process that was started with this execution's environment."""
+    entry = f"WEBJOBS_RUN_ID={execution.id}".encode()
+    return {int(p.parent.name) for p in Path("/proc").glob("[0-9]*/environ") if _has(p, entry)}
+
+
+def _has(environ: Path, entry: bytes) -> bool:
+    try:
+        return entry in environ.read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
 class Stage:
     """Everything that a Supervisor needs, below one directory."""
 
@@ -113,7 +134,9 @@ class Stage:
         return await self.supervisor.prepare(desired, log), desired
 
     async def activate(self, desired: Desired) -> None:
-        bodies = [(j.kind, j.name, msgspec.json.encode(j).decode()) for j in desired.jobs]
+        bodies: list[tuple[str, str, str]] = [
+            (j.kind, j.name, msgspec.json.encode(j).decode()) for j in desired.jobs
+        ]
         await self.store.releases.activate(APP, desired.release.number, bodies, at=self.clock.now())
 
     async def deploy(self, files: Mapping[str, str]) -> Prepared:
@@ -151,10 +174,16 @@ class Stage:
 async def _serve(root: Path, level: str) -> None:
     stage = await Stage(root, level=level).start()
     loop = asyncio.get_running_loop()
+
+    async def half(files: Mapping[str, str]) -> None:
+        _, desired = await stage.prepare(files)
+        await stage.activate(desired)
+
     commands: dict[str, Callable[[Any], Any]] = {
         "deploy": lambda files: stage.deploy(files),
         "run": lambda job: stage.supervisor.run(APP, job, arguments=None, trigger="External - t"),
         "prepare": lambda files: stage.prepare(files),
+        "half": half,
     }
     print("ready", flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):

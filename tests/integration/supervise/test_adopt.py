@@ -18,8 +18,7 @@ import pytest
 from gitdeploy.sandbox import Handle
 from gitdeploy.store import Execution, Store
 from tests.integration.supervise.conftest import Stages
-from tests.integration.supervise.stage import APP, TICKER, Stage
-from tests.integration.supervise.test_continuous import alive
+from tests.integration.supervise.stage import APP, TICKER, Stage, alive
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[3]
@@ -142,6 +141,20 @@ async def test_a_server_killed_in_a_swap_leaves_one_process_of_the_release_in_fo
 
     await eventually(only_one)
     assert alive(old["ticker"])
+
+
+async def test_a_server_killed_between_the_phases_leaves_the_new_process(stages: Stages) -> None:
+    async with server(stages.root, "none") as first:
+        old = await first.ask("deploy", {"continuous/ticker/run.py": TICKER + "# 1"})
+        await first.ask("half", {"continuous/ticker/run.py": TICKER + "# 2"})
+        await first.kill()
+    stage = await stages(level="none")
+    newest = await stage.newest("continuous", "ticker")
+    assert newest.release == 2
+    assert stage.pid("ticker") != old["ticker"]
+    assert stage.view("ticker").since == newest.started_at
+    await eventually(lambda: not alive(old["ticker"]))
+    assert {r["execution"] for r in stage.recorded("job.adopted")} > {newest.id}
 
 
 async def test_a_process_started_just_before_the_crash_is_found_by_its_directory(

@@ -2,21 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 from gitdeploy.supervise import SwapFailed
 from tests.integration.supervise.conftest import Stages
-from tests.integration.supervise.stage import APP, TICKER, Stage
+from tests.integration.supervise.stage import APP, TICKER, Stage, alive, processes_of
 from tests.support import eventually
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 async def test_a_job_that_ends_early_is_started_again_after_the_restart_time(stage: Stage) -> None:
@@ -101,7 +93,7 @@ while True: time.sleep(0.05)
     )
     execution = await stage.newest("continuous", "deaf")
     await eventually(lambda: "ready" in stage.output(execution))
-    mine = {pid for pid in _processes() if _is_of(pid, execution.id)}
+    mine = processes_of(execution)
     assert len(mine) >= 2, "the job and its grandchild"
     await stage.supervisor.disable(APP, "continuous", "deaf")
     assert not {pid for pid in mine if alive(pid)}
@@ -204,14 +196,3 @@ async def test_a_private_copy_is_writable_and_is_where_the_job_runs(stage: Stage
     assert stage.output(run).splitlines()[0] == "new"
     release = stage.home.app(APP).release(1)
     assert not (release / "App_Data/jobs/triggered/copy/note").exists()
-
-
-def _processes() -> list[int]:
-    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
-
-
-def _is_of(pid: int, execution: str) -> bool:
-    try:
-        return f"WEBJOBS_RUN_ID={execution}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False

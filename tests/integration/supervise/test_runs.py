@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
 from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.store import Execution
-from tests.integration.supervise.stage import APP, Stage
+from tests.integration.supervise.stage import APP, Stage, alive, processes_of
 from tests.support import eventually
 
 SLEEPER = "echo started; sleep 60"
@@ -128,17 +129,20 @@ async def test_a_jobs_name_is_found_without_regard_to_case(stage: Stage) -> None
 async def test_a_leftover_of_a_finished_run_ends_with_it(stage: Stage) -> None:
     await stage.deploy(
         {
-            "triggered/mail/run.sh": "(setsid sleep 60 & echo $! > $WEBJOBS_DATA_PATH/pid)"
-            "; sleep 0.3; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c RUN_ID"
+            "triggered/mail/run.sh": "setsid sleep 300 &\n"
+            "while [ ! -e $WEBJOBS_DATA_PATH/go ]; do sleep 0.05; done"
         }
     )
-    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
-    assert ended.status == "success"
-    marker = f"WEBJOBS_RUN_ID={ended.id}".encode()
-    from tests.integration.supervise.test_continuous import _is_of, _processes
+    started = await run(stage, "mail")
 
-    assert marker
-    assert not [pid for pid in _processes() if _is_of(pid, ended.id)]
+    def sleepers() -> list[int]:
+        commands = {p: Path(f"/proc/{p}/cmdline") for p in processes_of(started)}
+        return [p for p, c in commands.items() if c.exists() and b"300" in c.read_bytes()]
+
+    (leftover,) = await eventually(sleepers)
+    (stage.home.app(APP).job_data("triggered", "mail") / "go").touch()
+    assert (await stage.supervisor.wait_ended(started)).status == "success"
+    assert not alive(leftover)
 
 
 async def test_deleting_the_app_ends_its_runs(stage: Stage) -> None:

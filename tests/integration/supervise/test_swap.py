@@ -6,8 +6,7 @@ import pytest
 
 from gitdeploy.supervise import JobChange, SwapFailed
 from tests.integration.supervise.conftest import Stages
-from tests.integration.supervise.stage import APP, TICKER, Stage
-from tests.integration.supervise.test_continuous import alive
+from tests.integration.supervise.stage import APP, TICKER, Stage, alive
 from tests.support import eventually
 
 DYING = "import sys; print('about to fail', file=sys.stderr); print('\\x1b[2Jbye'); sys.exit(3)"
