@@ -99,9 +99,8 @@ class _Receiving:
         self._check_names()
         with self._refusals():
             if self.request.brings_pack:
-                self.quarantine = await in_thread(
-                    lambda: Quarantine(self.repository.objects.directory)
-                )
+                await in_thread(self._enter_quarantine)
+                assert self.quarantine is not None
                 await ingest(
                     reader.rest(),
                     self.repository.objects,
@@ -109,6 +108,10 @@ class _Receiving:
                     self.repository.limits,
                     self._verify,
                 )
+
+    def _enter_quarantine(self) -> None:
+        """In the thread, so that a client who leaves meanwhile doesn't leave it behind."""
+        self.quarantine = Quarantine(self.repository.objects.directory)
 
     async def finish(self, post_receive: PostReceive | None) -> Push | None:
         """Everything from the end of the request on; ends with the answer's last byte."""

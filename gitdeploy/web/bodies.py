@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gitdeploy.errors import Invalid, TooLarge, Unavailable
 
 IDLE = 120.0
-_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+_CODINGS = frozenset({"", "identity", "gzip", "deflate"})
 
 
 class BodyBroken(Invalid):

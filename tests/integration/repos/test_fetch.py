@@ -281,7 +281,7 @@ async def test_a_redirect_into_the_private_network_is_refused(remote: Remote, he
         asked.append(host)
         return ["127.0.0.1"] if host == "inside.example" else ["198.51.100.7"]
 
-    with pytest.raises(FetchError, match="inside.example is refused"):
+    with pytest.raises(FetchError, match=r"inside\.example is refused"):
         await fetch(
             here.repository,
             "http://inside.example/shop.git",
