@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +24,11 @@ async def read_job(
     after: str | None = None,
     follow: bool = False,
     tail: int | None = None,
-) -> AsyncIterator[list[OutputLine]]:
+) -> AsyncGenerator[list[OutputLine], None]:
     """Lines of all executions of a job behind the cursor `after`, or the last `tail` ones.
 
-    With `follow` also those still to come, of new executions too, until it is closed. Batches as
-    in `read_execution`. Raises Invalid for a bad cursor; a job that never ran has no lines.
+    With `follow` also those still to come, of new executions too, until it is closed or the job's
+    directory is removed. Batches as in `read_execution`. Raises Invalid for a bad cursor; a job that never ran has no lines.
     """
     reading = _Reading(executions, cursor.parse_job(after))
     newest = tail if after is None else None
@@ -45,7 +45,7 @@ async def read_job(
                     yield batch
                     await asyncio.sleep(0)
                 newest = None
-                if follower is None:
+                if follower is None or reading.removed:
                     return
                 reading.follow_with(follower)
                 if not await follower.wait():
@@ -71,6 +71,8 @@ class _Reading:
         self._active: list[Source] = []
         self._pending: list[str] = []
         self._followed: set[Path] = set()
+        self._there = False
+        self.removed = False
 
     def look(self) -> None:
         """Begin a round: find new executions, look how far the active ones reach."""
@@ -131,9 +133,12 @@ class _Reading:
 
     def _names(self) -> list[str]:
         try:
-            return sorted(path.name for path in self._executions.iterdir() if path.is_dir())
+            names = sorted(path.name for path in self._executions.iterdir() if path.is_dir())
         except FileNotFoundError:
+            self.removed = self._there
             return []
+        self._there = True
+        return names
 
     def _open(self, name: str) -> None:
         source = Source(self._executions / name, self._places.get(name, (0, 0)))

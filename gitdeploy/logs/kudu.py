@@ -7,7 +7,8 @@ system's own lines, its last word padded to four.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 from gitdeploy.clock import to_datetime
@@ -62,7 +63,7 @@ async def kudu_log(
     host: str,
     status: str | None = None,
     follow: bool = False,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """An execution's whole log in Kudu's form, in pieces of whole lines, live with `follow`.
 
     What was trimmed is a `SYS WARN` line that says how much. `status` overrides the last line's
@@ -78,13 +79,14 @@ async def kudu_log(
             )
             head.append(kudu_line(started_at, instance, "SYS WARN", text))
     yield _joined(head)
-    async for batch in read_execution(watcher, directory, follow=follow):
-        yield _joined(
-            [
-                kudu_line(line.ts, instance, _LEVEL[line.stream], line.line.removesuffix(b"\r"))
-                for line in batch
-            ]
-        )
+    async with aclosing(read_execution(watcher, directory, follow=follow)) as batches:
+        async for batch in batches:
+            yield _joined(
+                [
+                    kudu_line(line.ts, instance, _LEVEL[line.stream], line.line.removesuffix(b"\r"))
+                    for line in batch
+                ]
+            )
     end = read_end(directory)
     if end is not None:
         yield _joined(end_lines(end, instance, status=status))

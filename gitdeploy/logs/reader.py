@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gitdeploy.errors import NotFound
 from gitdeploy.logs import cursor
 from gitdeploy.logs.lane import READ
 from gitdeploy.logs.lines import OutputLine, Stream
-from gitdeploy.logs.source import Source, batches, last, merge
+from gitdeploy.logs.source import Source, batches, has_ended, last, merge
 from gitdeploy.logs.tail import tail_start
 from gitdeploy.logs.trim import read_trimmed
 from gitdeploy.logs.watcher import Watcher
@@ -29,7 +29,7 @@ async def read_execution(
     after: str | None = None,
     follow: bool = False,
     tail: int | None = None,
-) -> AsyncIterator[list[OutputLine]]:
+) -> AsyncGenerator[list[OutputLine], None]:
     """Lines of one execution behind the cursor `after`, or its last `tail` ones.
 
     With `follow` also those still to come, until the execution has ended. Batches hold at most
@@ -67,7 +67,7 @@ async def read_raw(
     *,
     follow: bool = False,
     after: int = 0,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Bytes of one stream from offset `after` on, as they were written, in pieces ≤ 256 KiB.
 
     Begins behind what was trimmed. With `follow` goes on until the execution has ended. Raises
@@ -75,14 +75,14 @@ async def read_raw(
     """
     if not directory.is_dir():
         raise NotFound(f"There is no output of {directory.name}.")
-    file, end = directory / stream, directory / "end.json"
+    file = directory / stream
     fd = -1
     try:
         with watcher.follow(directory) if follow else nullcontext() as follower:
             while True:
                 if follower is not None:
                     follower.clear()
-                ended = end.exists()
+                ended = has_ended(directory)
                 if fd < 0 and file.exists():
                     fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
                 size = os.fstat(fd).st_size if fd >= 0 else 0

@@ -33,6 +33,12 @@ def read_end(directory: Path) -> End | None:
         return None
 
 
+def has_ended(directory: Path) -> bool:
+    """Whether nothing will be written any more: `end.json` is there, or the directory isn't."""
+    end = f"{directory}/end.json"
+    return os.path.exists(end) or not os.path.exists(directory)  # noqa: PTH110  hot
+
+
 class Source:
     """Both streams of an execution, read forward from `start`."""
 
@@ -40,7 +46,6 @@ class Source:
         self.directory = directory
         self.name = directory.name
         self.ended = False
-        self._end_file = str(directory / "end.json")
         self._index = TimeIndex(directory / "times", start)
         self.lanes = tuple(Lane(directory, n, start[n], self._index) for n in (0, 1))
 
@@ -50,9 +55,12 @@ class Source:
         return self.lanes[0].consumed, self.lanes[1].consumed
 
     def look(self) -> None:
-        """Begin a round of reading. The end is asked for first: sizes seen behind it are final."""
+        """Begin a round of reading. The end is asked for first: sizes seen behind it are final.
+
+        An execution whose directory was removed has ended too.
+        """
         if not self.ended:
-            self.ended = os.path.exists(self._end_file)  # noqa: PTH110  hot
+            self.ended = has_ended(self.directory)
         self._index.refresh()
         for lane in self.lanes:
             lane.look(ended=self.ended)

@@ -1,8 +1,8 @@
 """The sparse index of an execution's output: by when had which stream grown to which offset.
 
 The file `times` holds records of 17 bytes, little-endian: stream (u8: 0 stdout, 1 stderr), offset
-(u64: the stream's size), time (u64, µs: when its last byte was written, which the kernel notes as
-the file's mtime). Within a stream offsets and times never go back.
+(u64: the stream's size), time (u64, µs: when it was seen to be there, or its file's mtime where
+that is well before). Within a stream offsets and times never go back.
 """
 
 from __future__ import annotations

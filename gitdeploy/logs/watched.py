@@ -14,6 +14,7 @@ from gitdeploy.logs import times
 from gitdeploy.logs.lines import STREAMS
 
 _ALLOWANCE = 64.0
+_TICK = 10_000
 INDEX_PAUSE = 0.05
 
 
@@ -45,6 +46,7 @@ class Watched:
         self.kept = [0, 0]
         self.sizes = [0, 0]
         self.times_size = 0
+        self.rest_until = 0.0  # no housekeeping before (monotonic), as it failed
         self._mtimes = [0, 0]
         self._indexed = [(0, 0), (0, 0)]
         self._times_fd = -1
@@ -97,8 +99,7 @@ class Watched:
             first = self._indexed[stream][0] == 0
             if not (force or first or self._allowance >= 1):
                 continue
-            # A job may set its files' mtime: never later than now, never back.
-            time = max(min(self._mtimes[stream], wall), self._indexed[stream][1])
+            time = max(_written(self._mtimes[stream], wall), self._indexed[stream][1])
             self._append(times.entry(stream, self.sizes[stream], time))
             self._indexed[stream] = (self.sizes[stream], time)
             self._allowance = max(0.0, self._allowance - 1)
@@ -131,3 +132,12 @@ class Watched:
             os.ftruncate(self._times_fd, self.times_size)
             return
         self.times_size += len(record)
+
+
+def _written(mtime: int, now: int) -> int:
+    """When the bytes that were just seen were there (µs).
+
+    mtime is up to a tick of the kernel (10 ms at most) early, so for what is newer now is as
+    good; and a job may set its files' mtime, so it is never later than now.
+    """
+    return mtime if now - mtime > _TICK else now

@@ -1,4 +1,4 @@
-"""`Watcher`: notices growing output, keeps its index of times, bounds its disk, wakes readers.
+"""`Watcher`: notices growing output, has its times noted and its disk bounded, wakes readers.
 
 One inotify instance for the server, a one-shot watch for each directory. The first change is
 handled at once; while changes go on, no watch is set and the sizes are looked at every few
@@ -18,11 +18,20 @@ from asyncinotify import Inotify, Mask
 
 from gitdeploy.clock import Clock, SystemClock
 from gitdeploy.events import Log
-from gitdeploy.logs import times, trim
-from gitdeploy.logs.lines import STREAMS
+from gitdeploy.logs import trim
+from gitdeploy.logs.housekeeper import Housekeeper
 from gitdeploy.logs.watched import INDEX_PAUSE, Watched
 
-_MASK = Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO | Mask.DELETE_SELF | Mask.ONESHOT | Mask.ONLYDIR
+# DELETE too: a reader's open file keeps its directory's DELETE_SELF from coming.
+_MASK = (
+    Mask.MODIFY
+    | Mask.CREATE
+    | Mask.MOVED_TO
+    | Mask.DELETE
+    | Mask.DELETE_SELF
+    | Mask.ONESHOT
+    | Mask.ONLYDIR
+)
 _FOLLOWED = 0.004  # between looks while changes go on and somebody waits for them
 _UNFOLLOWED = 0.05
 _POLL_FOLLOWED = 0.1  # between looks where inotify can't be had
@@ -76,14 +85,13 @@ class Watcher:
         polling: bool = False,
     ) -> None:
         self._log = log
-        self._retention = retention
         self._clock = clock or SystemClock()
+        self._housekeeper = Housekeeper(log, self._clock, retention)
         self._polling = polling
         self._inotify: Inotify | None = None
         self._watched: dict[str, Watched] = {}
         self._by_descriptor: dict[int, Watched] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._said: set[str] = set()
         self.closed = False
 
     async def start(self) -> None:
@@ -268,52 +276,24 @@ class Watcher:
         if not watched.indexing:
             return growth.changed
         for stream in growth.truncated:
-            self._truncated(watched, stream)
+            self._housekeeper.truncated(watched, stream)
         try:
             watched.index(self._clock.now(), self._clock.monotonic(), force=force)
         except OSError as error:
-            self._say_once(
-                "log.index_failed", what=f"{watched.times} can't be written: {error.strerror}."
-            )
-        if not watched.busy and not self.closed and self._needs_housekeeping(watched):
+            if self._housekeeper.first("log.index_failed"):
+                self._log.warning(
+                    "log.index_failed", what=f"{watched.times} can't be written: {error.strerror}."
+                )
+        if not watched.busy and not self.closed and self._housekeeper.due(watched):
             watched.busy = True
             self._own(self._housekeep(watched))
         return growth.changed
 
-    def _truncated(self, watched: Watched, stream: int) -> None:
-        watched.forget_index(stream)
-        trim.note_path(watched.files[stream]).unlink(missing_ok=True)
-        kept: list[int | None] = list(watched.kept)
-        kept[stream] = None
-        times.compact(watched.times, kept)
-        watched.reopen_index()
-        watched.log.warning(
-            "log.truncated",
-            stream=STREAMS[stream],
-            what=f"Something emptied the file behind {STREAMS[stream]}; its earlier output is gone.",
-            fix=f"Write to it with >&{stream + 1}, not with >/dev/{STREAMS[stream]}.",
-        )
-
-    def _needs_housekeeping(self, watched: Watched) -> bool:
-        return watched.times_size > times.LIMIT or any(self._overlong(watched))
-
-    def _overlong(self, watched: Watched) -> list[int]:
-        if not self._retention or "log.trim_unsupported" in self._said:
-            return []
-        most = self._retention + trim.BLOCK
-        return [s for s in (0, 1) if watched.sizes[s] - watched.kept[s] > most]
-
     async def _housekeep(self, watched: Watched) -> None:
-        """Trim overlong streams and the index, in a thread: a trim reads what it drops."""
         try:
-            for stream in self._overlong(watched):
-                await self._trim(watched, stream)
-            await asyncio.to_thread(times.compact, watched.times, list(watched.kept))
-        except OSError as error:
-            self._say_once("log.trim_failed", what=f"{watched.directory}: {error}.")
+            await self._housekeeper.run(watched)
         finally:
             watched.reopen_index()
-            watched.times_size = 0  # measured again when it is opened
             watched.busy = False
         if watched.released:
             watched.released = False
@@ -321,49 +301,23 @@ class Watcher:
         else:
             self._schedule(watched, self._pause(watched))
 
-    async def _trim(self, watched: Watched, stream: int) -> None:
-        file = watched.files[stream]
-        before = trim.read_trimmed(file)
-        keep = self._retention - self._retention // 8  # a hole for each eighth, not each line
-        try:
-            note = await asyncio.to_thread(trim.trim, file, keep)
-        except OSError as error:
-            if not trim.unsupported(error):
-                raise
-            self._say_once(
-                "log.trim_unsupported",
-                what=f"The file system of {watched.directory} can't punch holes; logs grow unbounded.",
-                fix="Keep the home on ext4, XFS, Btrfs or tmpfs.",
-            )
-            return
-        if note is None:  # truncated meanwhile
-            return
-        watched.kept[stream] = note.offset
-        watched.log.info(
-            "log.trimmed",
-            stream=STREAMS[stream],
-            bytes=note.bytes - before.bytes,
-            lines=note.lines - before.lines,
-            total_bytes=note.bytes,
-            total_lines=note.lines,
-        )
-
     def _say_polling(self, error: OSError) -> None:
-        self._say_once(
-            "log.polling",
-            what=f"inotify can't watch (any more): {error.strerror}; logs are looked at instead.",
-            fix="Raise fs.inotify.max_user_watches or max_user_instances with sysctl.",
-        )
-
-    def _say_once(self, event: str, **fields: object) -> None:
-        if event not in self._said:
-            self._said.add(event)
-            self._log.warning(event, **fields)
+        if self._housekeeper.first("log.polling"):
+            self._log.warning(
+                "log.polling",
+                what=f"inotify can't watch (any more): {error.strerror}; logs are looked at instead.",
+                fix="Raise fs.inotify.max_user_watches or max_user_instances with sysctl.",
+            )
 
     def _own(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("log.watch_failed", what=f"{error!r}", exc_info=error)
 
 
 def _key(directory: Path) -> str:
