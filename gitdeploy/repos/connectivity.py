@@ -26,6 +26,7 @@ from gitdeploy.repos.environment import git_environment
 from gitdeploy.repos.objects import BLOB, COMMIT, TAG, TREE, TYPES, Objects
 from gitdeploy.repos.pack import IndexedPack
 
+GIT = "git"
 _SMALL = 64
 _BATCH = 50_000
 _DIRECTORY = 0o040000
@@ -171,7 +172,7 @@ def _walk(
     """Follow everything from `starts` that refs don't reach."""
     try:
         child = subprocess.run(
-            ["git", "rev-list", "--objects", "--quiet", "--stdin", "--not", "--all"],
+            [GIT, "rev-list", "--objects", "--quiet", "--stdin", "--not", "--all"],
             input=b"".join(oid.hex().encode() + b"\n" for oid in starts),
             env={**git_environment(objects.directory.parent), **quarantine},
             capture_output=True,

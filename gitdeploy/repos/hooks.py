@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import io
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -97,14 +99,14 @@ class Hooks:
         """The hook's exit code, 128 + N where signal N ended it."""
         command = [str(hook), *arguments]
         try:
-            child = await self._spawn(command, environment)
+            child, output = await self._spawn(command, data, environment)
         except OSError as error:
-            if error.errno != 8:  # ENOEXEC: a script without #!, which git gives to the shell
+            if error.errno != errno.ENOEXEC:
                 await line(f"error: cannot run {hook}: {error.strerror}")
                 return 126
-            child = await self._spawn(["/bin/sh", *command], environment)
-        feeding = asyncio.create_task(_feed(child, data), name="hook-input")
-        reading = asyncio.create_task(_read(child, line), name="hook-output")
+            # a script without #!, which git gives to the shell
+            child, output = await self._spawn(["/bin/sh", *command], data, environment)
+        reading = asyncio.create_task(_read(output, line), name="hook-output")
         try:
             code = await child.wait()
             await asyncio.wait({reading}, timeout=_LINGER)
@@ -115,23 +117,41 @@ class Hooks:
                 os.killpg(child.pid, signal.SIGKILL)
             raise
         finally:
-            for task in (feeding, reading):
-                task.cancel()
-            await asyncio.wait({feeding, reading})
+            reading.cancel()
+            await asyncio.wait({reading})
+            output.close()
         return code if code >= 0 else 128 - code
 
     async def _spawn(
-        self, command: Sequence[str], environment: Mapping[str, str]
-    ) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self._repository,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self, command: Sequence[str], data: bytes, environment: Mapping[str, str]
+    ) -> tuple[asyncio.subprocess.Process, io.FileIO]:
+        """The child, and the end of the pipe that it prints into.
+
+        Its input is a file in memory, so that one who doesn't read it is none the worse. Pipes of
+        asyncio's own would make `wait` wait for whoever else holds them (python/cpython#119710).
+        """
+        output, printed = os.pipe2(os.O_CLOEXEC)
+        updates = os.memfd_create("updates")
+        try:
+            with open(updates, "wb", closefd=False) as file:
+                file.write(data)
+            os.lseek(updates, 0, os.SEEK_SET)
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self._repository,
+                env=environment,
+                stdin=updates,
+                stdout=printed,
+                stderr=printed,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(output)
+            raise
+        finally:
+            os.close(updates)
+            os.close(printed)
+        return child, io.FileIO(output)
 
 
 def hook_environment(
@@ -160,22 +180,21 @@ def hook_environment(
     return environment
 
 
-async def _feed(child: asyncio.subprocess.Process, data: bytes) -> None:
-    """Hand over the input; a hook that doesn't read it is none the worse, as with git."""
-    assert child.stdin is not None
-    with contextlib.suppress(ConnectionError):
-        child.stdin.write(data)
-        await child.stdin.drain()
-    child.stdin.close()
-    with contextlib.suppress(ConnectionError):
-        await child.stdin.wait_closed()
-
-
-async def _read(child: asyncio.subprocess.Process, line: Line) -> None:
+async def _read(output: io.FileIO, line: Line) -> None:
     """Give every line on as soon as it is whole; a carriage return ends one too (progress)."""
-    assert child.stdout is not None
+    reader = asyncio.StreamReader()
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), output
+    )
+    try:
+        await _read_lines(reader, line)
+    finally:
+        pipe.close()
+
+
+async def _read_lines(reader: asyncio.StreamReader, line: Line) -> None:
     rest = b""
-    while chunk := await child.stdout.read(65536):
+    while chunk := await reader.read(65536):
         data = (rest + chunk).replace(b"\r\n", b"\n")
         held = data.endswith(b"\r")  # perhaps the half of a \r\n
         *lines, rest = data.removesuffix(b"\r").replace(b"\r", b"\n").split(b"\n")

@@ -22,6 +22,11 @@ class Tasks:
         task.add_done_callback(self._running.discard)
         return task
 
+    @property
+    def running(self) -> int:
+        """How many there are."""
+        return len(self._running)
+
     async def close(self, grace: float) -> None:
         """Let what runs end within `grace` seconds, then cancel it and wait for that."""
         if not self._running:

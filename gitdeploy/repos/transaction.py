@@ -48,6 +48,7 @@ class RefTransaction:
         self._many = len(updates) > _MANY
         self._locks: dict[str, int] = {}  # ref → open descriptor of its lock, -1 where closed
         self._there: Mapping[str, str] = {}
+        self._absent: set[str] = set()
         self._packed_lock = -1
 
     def __enter__(self) -> RefTransaction:
@@ -88,7 +89,7 @@ class RefTransaction:
 
     def commit(self, caller: Caller, peel: Callable[[str], str | None]) -> tuple[RefUpdate, ...]:
         """Move what was accepted; the updates that changed something. OSError: nothing moved."""
-        moves = tuple(u for u in self.accepted if u.old != u.new)
+        moves = tuple(u for u in self.accepted if u.old != u.new and u.ref not in self._absent)
         head = self._refs.head()
         gone = [u.ref for u in moves if u.new == ZERO]
         written = [u for u in moves if u.new != ZERO]
@@ -189,7 +190,8 @@ class RefTransaction:
             return None
         if now is None:
             if update.new == ZERO:
-                return None  # gone already: what was asked for is true
+                self._absent.add(update.ref)  # what was asked for is true already
+                return None
             return f"failed to update ref: it doesn't exist, expected {update.old}"
         if update.old == ZERO:
             return f"failed to update ref: reference already exists at {now}; fetch first"

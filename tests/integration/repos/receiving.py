@@ -26,12 +26,18 @@ CAPABILITIES = (
 CALLER = Caller(who="ada", address="192.0.2.7")
 
 
+def _drop(*_: object) -> dict[str, object]:
+    raise structlog.DropEvent
+
+
 class Host:
     """One app's repository behind HTTP. `pushes` are those that `receive_pack` returned."""
 
     def __init__(self, root: Path, **options: int) -> None:
         self.home = Home(root)
-        log = structlog.get_logger()
+        log = structlog.wrap_logger(
+            None, processors=[_drop], wrapper_class=structlog.make_filtering_bound_logger("debug")
+        )
         self.repositories = Repositories(self.home, Options(home=root, **options), log)
         self.capabilities = CAPABILITIES
         self.post_receive: PostReceive | None = None
