@@ -11,7 +11,7 @@ import msgspec
 from gitdeploy.sandbox import Handle
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
-from gitdeploy.supervise.ending import Verdict, record_end, verdict_of
+from gitdeploy.supervise.ending import Verdict, log_end, record_end
 from gitdeploy.supervise.live import Live, id_of
 from gitdeploy.supervise.wait import within
 
@@ -69,10 +69,9 @@ async def _adopt(context: Context, execution: Execution, stopping_wait: float) -
         return live
     code = await _exit_code(context, handle)
     ended_at = _ended_at(directory, execution, context.clock.now())
-    status, error = verdict_of(code)
-    await record_end(context, execution, code, ended_at=ended_at)
-    event = "run.ended" if execution.kind == "triggered" else "job.ended"
-    log.info(event, status=status, exit_code=code, error=error, while_away=True)
+    ended = await record_end(context, execution, code, ended_at=ended_at)
+    ran = (ended_at - (execution.started_at or execution.created_at)) / 1e6
+    log_end(log, ended, ran, while_away=True)
     return None
 
 

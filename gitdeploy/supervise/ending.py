@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gitdeploy.events import Log
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
 
@@ -61,6 +62,21 @@ async def record_end(
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
     return msgspec.structs.replace(execution, status=status, **columns)
+
+
+def log_end(log: Log, execution: Execution, ran: float, *, while_away: bool | None = None) -> None:
+    """Say that it has ended; `ran` is seconds, `while_away` True where no server saw it."""
+    fields = {
+        "status": execution.status,
+        "exit_code": execution.exit_code,
+        "duration": round(ran, 3),
+        "error": execution.error,
+        "while_away": while_away,
+    }
+    if execution.kind == "triggered":
+        log.info("run.ended", **fields)
+    else:
+        log.info("job.ended", **fields)
 
 
 def _write_end(directory: Path, exit_code: int | None, ended_at: int) -> None:

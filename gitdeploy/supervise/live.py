@@ -12,7 +12,7 @@ from gitdeploy.home import Kind
 from gitdeploy.sandbox import Handle
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
-from gitdeploy.supervise.ending import Verdict, record_end
+from gitdeploy.supervise.ending import Verdict, log_end, record_end
 
 
 class Live:
@@ -87,17 +87,8 @@ class Live:
             verdict=self.verdict or lost,
             ended_at=self._context.clock.now(),
         )
-        self.log.info(
-            _ENDED[execution.kind],
-            status=execution.status,
-            exit_code=code,
-            duration=round(ran, 3),
-            error=execution.error,
-        )
+        log_end(self.log, execution, ran)
         return execution
-
-
-_ENDED = {"continuous": "job.ended", "triggered": "run.ended"}
 
 
 def id_of(execution: Execution) -> tuple[str, Kind, str, str]:

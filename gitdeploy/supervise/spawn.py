@@ -21,8 +21,6 @@ from gitdeploy.supervise.live import Live, id_of, with_process
 from gitdeploy.supervise.steering import stopping_wait
 from gitdeploy.supervise.stop import control_directory, shutdown_file
 
-_STARTED = {"continuous": "job.started", "triggered": "run.started"}
-
 
 async def spawn(
     context: Context,
@@ -56,14 +54,17 @@ async def _record(
 ) -> Execution:
     """The execution as it is in the store before its process is started."""
     store = context.store.executions
+    now = context.clock.now()
+    last = await store.newest(source.app, source.job.kind, source.job.name, limit=1)
     execution = Execution(
         app=source.app,
         kind=source.job.kind,
         job=source.job.name,
-        id=execution_id(context.clock.now()),
+        # Ascending even when the clock was set back: history and retention go by it.
+        id=next_execution_id(last[0].id, now) if last else execution_id(now),
         status="initializing",
         instance=context.instance,
-        created_at=context.clock.now(),
+        created_at=now,
         trigger=trigger,
         arguments=arguments,
         deployment=source.desired.release.deployment,
@@ -149,9 +150,12 @@ def _started(
     live = Live(context, running, handle, stopping_wait=stopping_wait(source.job))
     live.recorded = context.own(_record_start(context, execution, running), name="record a start")
     fields = {"kind": running.kind, "job": running.job}
-    fields["run" if running.kind == "triggered" else "execution"] = running.id
-    to = live.log if log is None else log.bind(**fields)
-    to.info(_STARTED[running.kind], pid=handle.pid, trigger=running.trigger or None)
+    if running.kind == "triggered":
+        to = live.log if log is None else log.bind(run=running.id, **fields)
+        to.info("run.started", pid=handle.pid, trigger=running.trigger)
+    else:
+        to = live.log if log is None else log.bind(execution=running.id, **fields)
+        to.info("job.started", pid=handle.pid)
     return live
 
 

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.store import Execution
+from tests.integration.supervise.conftest import Stages
 from tests.integration.supervise.stage import APP, Stage, alive, processes_of
 from tests.support import eventually
+from tests.unit.supervise.conftest import ManualClock
 
 SLEEPER = "echo started; sleep 60"
 
@@ -154,3 +157,26 @@ async def test_deleting_the_app_ends_its_runs(stage: Stage) -> None:
     assert ended.status == "stopped"
     assert stage.supervisor.jobs(APP) == []
     await eventually(lambda: stage.supervisor.releases_in_use(APP) == set())
+
+
+async def test_ids_ascend_even_when_the_clock_was_set_back(stages: Stages) -> None:
+    clock = ManualClock()
+    stage = await stages(clock=clock, swap_grace=0.0)
+    await stage.store.apps.merge_settings(APP, {"WEBJOBS_HISTORY_SIZE": "2"})
+    await stage.deploy({"triggered/mail/run.sh": "true"})
+    ids = []
+    for _ in range(3):
+        started = await run(stage, "mail")
+        await stage.supervisor.wait_ended(started)
+        ids.append(started.id)
+        clock.step(-3600)
+    assert ids == sorted(ids)
+
+    async def kept() -> list[str]:
+        return [r.id for r in await stage.store.executions.newest(APP, "triggered", "mail")]
+
+    await eventually(lambda: _is(kept, ids[:0:-1]))
+
+
+async def _is(ask: Callable[[], Awaitable[list[str]]], expected: list[str]) -> bool:
+    return await ask() == expected
