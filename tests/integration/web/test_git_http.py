@@ -10,7 +10,7 @@ import re
 import subprocess
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ from gitdeploy.repos.pktline import DELIM, FLUSH, pkt
 from gitdeploy.store import Store, Token
 from gitdeploy.store.tokens import Scope
 from gitdeploy.web.git import git_routes
-from gitdeploy.web.principal import digest
+from gitdeploy.web.principal import administrator, digest
 from gitdeploy.web.routes import build_application
 from gitdeploy.web.services import Services
 from tests.support import GIT_ENVIRONMENT, eventually, git
@@ -213,7 +213,7 @@ async def test_a_push_and_a_clone_carry_everything(
     await run("clone", "-q", server.url(), "copy", cwd=tmp_path, version=version)
     assert (await run("rev-parse", "HEAD", cwd=tmp_path / "copy")).stdout.strip() == tip
     assert (await run("fsck", "--strict", cwd=tmp_path / "copy")).stderr == ""
-    assert server.pipeline.pushes[0].caller.who == "admin"
+    assert server.pipeline.pushes[0].caller.who == administrator().who
     assert server.leftovers() == []
 
 
@@ -313,8 +313,8 @@ async def test_every_push_is_in_the_audit_log(server: Server, work: Path) -> Non
     assert refused.returncode != 0
     assert "remote: not today" in refused.stderr
     assert await server.audit() == [
-        ("admin", "git.push", "shop", "refused"),
-        ("admin", "git.push", "shop", f"refs/heads/main {'0' * 12}..{tip[:12]}"),
+        (administrator().who, "git.push", "shop", "refused"),
+        (administrator().who, "git.push", "shop", f"refs/heads/main {'0' * 12}..{tip[:12]}"),
     ]
 
 
@@ -431,18 +431,18 @@ def ls_refs() -> bytes:
     return pkt("command=ls-refs\n") + DELIM + pkt("ref-prefix refs/heads/\n") + FLUSH
 
 
-@pytest.mark.parametrize(
-    ("coding", "coded"),
-    [
-        ("gzip", gzip.compress(ls_refs())),
-        ("GZIP", gzip.compress(ls_refs())),
-        ("deflate", zlib.compress(ls_refs())),
-        ("identity", ls_refs()),
-    ],
-)
+CODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "GZIP": gzip.compress,
+    "deflate": zlib.compress,
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("coding", sorted(CODERS))
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_coded_body_is_undone(
-    server: Server, work: Path, coding: str, coded: bytes, chunked: bool
+    server: Server, work: Path, coding: str, chunked: bool
 ) -> None:
     await run("push", "-q", server.url(), "main", cwd=work)
     status, headers, body = await curl(
@@ -450,7 +450,7 @@ async def test_a_coded_body_is_undone(
         *("-H", "Git-Protocol: version=2", "-H", f"Content-Encoding: {coding}"),
         *(("-H", "Transfer-Encoding: chunked") if chunked else ()),
         *("--data-binary", "@-", f"{server.url()}/git-upload-pack"),
-        input=coded,
+        input=CODERS[coding](ls_refs()),
     )
     assert status == 200
     assert re.fullmatch(rb"003d[0-9a-f]{40} refs/heads/main\n0000", body)
@@ -584,14 +584,14 @@ async def test_a_push_considers_upkeep(
 
 async def test_many_refs_arrive_in_one_push(server: Server, work: Path, tmp_path: Path) -> None:
     tip = git("rev-parse", "HEAD", cwd=work).stdout.strip()
-    packed = "".join(f"{tip} refs/heads/b{n:05}\n" for n in range(2_000))
+    packed = "".join(f"{tip} refs/heads/b{n:05}\n" for n in range(500))
     (work / ".git" / "packed-refs").write_text(
         "# pack-refs with: peeled fully-peeled sorted \n" + packed
     )
     await run("push", "-q", "--mirror", server.url(), cwd=work)
-    assert len(server.repository.refs()) == 2_001
+    assert len(server.repository.refs()) == 501
     listed = await run("ls-remote", server.url(), cwd=tmp_path)
-    assert len(listed.stdout.splitlines()) == 2_002
+    assert len(listed.stdout.splitlines()) == 502
 
 
 async def test_two_pushes_to_a_ref_at_once_have_one_winner(
