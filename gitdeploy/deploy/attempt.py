@@ -13,7 +13,7 @@ from gitdeploy.deploy.context import Context, Tools
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.pipeline import run_pipeline
 from gitdeploy.deploy.python import is_complete
-from gitdeploy.deploy.releases import is_whole, remove_release
+from gitdeploy.deploy.releases import discard_release, is_whole
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Log
 from gitdeploy.home import AppHome
@@ -40,6 +40,7 @@ class Attempt:
     ended: asyncio.Future[None]
     task: asyncio.Task[None] | None = None
     status: DeploymentStatus = "pending"
+    recorded: bool = False
 
     @property
     def begun(self) -> bool:
@@ -56,8 +57,13 @@ class Failure(msgspec.Struct, frozen=True):
     tail: list[str] = []
 
 
+STOPPED = Failure("The server was stopped during it.", "Deploy the commit again.")
+
+
 async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> None:
-    """Run the pipeline and record how it ended; only cancellation is raised.
+    """Run the pipeline and record how it ended.
+
+    Raised are cancellation, and what keeps the end from being recorded.
 
     A failure leaves the old release and its jobs as they were. What fails once the release is
     active (tidying up, say) is told and doesn't undo it.
@@ -86,7 +92,7 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
         failure = Failure(error.what, error.fix)
     except asyncio.CancelledError:
         cancelled = True
-        failure = Failure("The server was stopped during it.", "Deploy the commit again.")
+        failure = STOPPED
     except Exception as error:  # a bug: the operator gets the trace, the pusher a sentence
         log.error("deploy.crashed", what=type(error).__name__, exc_info=True)
         failure = Failure("gitdeploy itself failed.", "Its operator finds the cause in its log.")
@@ -100,6 +106,12 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
         raise
     if cancelled:
         raise asyncio.CancelledError
+
+
+async def give_up(attempt: Attempt, tools: Tools) -> None:
+    """Record the failure of an attempt whose turn never came."""
+    begun = tools.clock.monotonic()
+    await _record(attempt, tools, None, False, STOPPED, begun=begun, url=str)
 
 
 async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: bool) -> None:
@@ -169,8 +181,9 @@ async def _record(
             failure = None
     if failure is not None and release is not None and not kept:
         await store.releases.prune(row.app, [release.number], at=tools.clock.now())
-        await asyncio.to_thread(remove_release, attempt.paths, release.number)
+        await asyncio.to_thread(discard_release, attempt.paths, release.number)
     duration = round((tools.clock.monotonic() - begun) * 1000, 1)
+    attempt.recorded = True
     await store.deployments.advance(
         row.app,
         row.id,

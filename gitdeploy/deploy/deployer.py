@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from typing import Literal
 
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
 from gitdeploy.deploy import push as pushes
 from gitdeploy.deploy import recover
-from gitdeploy.deploy.attempt import Attempt, perform
+from gitdeploy.deploy.attempt import Attempt, give_up, perform
 from gitdeploy.deploy.context import Tools
+from gitdeploy.deploy.following import until
+from gitdeploy.deploy.releases import empty_trash
 from gitdeploy.errors import Conflict, NotFound
 from gitdeploy.events import Entry, Events
 from gitdeploy.events.journal import Record
@@ -71,6 +74,7 @@ class Deployer:
         self._attempts: dict[tuple[str, str], Attempt] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._entering: defaultdict[str, int] = defaultdict(int)
+        self._sweeps: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def start(self) -> None:
@@ -82,11 +86,13 @@ class Deployer:
         """Cut off what is under way (it is recorded as failed) and wait until it has ended."""
         self._closed = True
         await self._cancel(list(self._attempts.values()))
+        await asyncio.gather(*self._sweeps)
 
     async def forget(self, app: str) -> None:
         """The app is being deleted: cut off its deployments."""
         await self._cancel([a for a in self._attempts.values() if a.row.app == app])
         self._turns.pop(app, None)
+        await asyncio.gather(*self._sweeps)
 
     def post_receive(self, push: Push) -> AsyncIterator[str]:
         """Deploy what a push brought and tell the client; see push.py."""
@@ -135,7 +141,7 @@ class Deployer:
 
     async def follow(
         self, app: str, deployment: str, *, after: int | None = None
-    ) -> AsyncIterator[Entry]:
+    ) -> AsyncGenerator[Entry, None]:
         """The log of the newest attempt from its beginning, or behind the entry `after`.
 
         Goes on until the attempt ends. Raises NotFound.
@@ -143,13 +149,20 @@ class Deployer:
         row = await self._get(app, deployment)
         running = self._attempts.get((app, deployment))
         attempt = row.attempt if running is None else running.row.attempt
-        start = row.log_from if after is None else after
+        position = row.log_from if after is None else after
 
         def is_end(record: Record) -> bool:
             return record["event"] in END and record.get("attempt") == attempt
 
         journal = self.events.deployment_journal(app, deployment)
-        async for entry in journal.read(start, follow=running is not None, until=is_end):
+        if running is not None:
+            async with aclosing(journal.read(position, follow=True, until=is_end)) as live:
+                async for entry in until(live, running.ended):
+                    position = entry.id
+                    yield entry
+                    if is_end(entry.record):
+                        return
+        async for entry in journal.read(position, until=is_end):
             yield entry
 
     async def _enter(
@@ -212,25 +225,50 @@ class Deployer:
             raise
         attempt.log = self.events.deployment_log(row.app, row.id, attempt.row.attempt)
         attempt.task = asyncio.create_task(self._run(attempt), name=f"deploy {row.app}")
+        if self._closed:  # close() came while the attempt was being recorded
+            await self._cancel([attempt])
         return attempt.row
 
     async def _run(self, attempt: Attempt) -> None:
-        app, deployment = attempt.row.app, attempt.row.id
         try:
-            async with self._turns[app]:  # fair: first come, first served
+            async with self._turns[attempt.row.app]:  # fair: first come, first served
                 await perform(attempt, self._tools, self.ui_url)
-        except asyncio.CancelledError:
-            pass  # it is recorded; only close() and forget() cancel, and they wait for `ended`
+        except Exception:  # its end couldn't be recorded; the next start does that
+            self.events.log.error("deploy.lost", what=attempt.row.app, exc_info=True)
+            self._end(attempt)
+        else:
+            self._end(attempt)
         finally:
-            del self._attempts[app, deployment]
-            self.events.release_deployment_journal(app, deployment)
+            self._sweep(attempt)
+
+    def _end(self, attempt: Attempt) -> None:
+        """Let go all who wait for this attempt."""
+        key = (attempt.row.app, attempt.row.id)
+        if self._attempts.get(key) is attempt:
+            del self._attempts[key]
+            self.events.release_deployment_journal(*key)
             attempt.ended.set_result(None)
 
+    def _sweep(self, attempt: Attempt) -> None:
+        """Remove what the attempt discarded, behind everybody's back."""
+        work = asyncio.to_thread(empty_trash, attempt.paths)
+        task = asyncio.create_task(work, name=f"sweep {attempt.row.app}")
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
     async def _cancel(self, attempts: list[Attempt]) -> None:
+        """End attempts wherever they are; one whose turn hasn't come is recorded here.
+
+        Nothing else cancels an attempt's task.
+        """
         tasks = [attempt.task for attempt in attempts if attempt.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for attempt in attempts:
+            if not attempt.recorded and attempt.task is not None:
+                await give_up(attempt, self._tools)
+            self._end(attempt)
 
     async def _get(self, app: str, deployment: str) -> Deployment:
         row = await self.store.deployments.get(app, deployment)

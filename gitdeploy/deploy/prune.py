@@ -1,4 +1,7 @@
-"""Prune: old releases and environments that nothing needs go from the disk."""
+"""Prune: old releases and environments that nothing needs go into the trash.
+
+The trash is emptied behind the deployment (Deployer), so that no pusher waits for it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.releases import remove_environments, remove_release
+from gitdeploy.deploy.releases import discard_environments, discard_release
 from gitdeploy.store import Release
 
 
@@ -22,7 +25,7 @@ async def prune(ctx: Context) -> Context:
     needed = {r.environment for r in releases if r.environment and r.number not in gone}
     if ctx.environment:
         needed.add(ctx.environment)
-    await asyncio.to_thread(_remove, ctx, gone, needed)
+    await asyncio.to_thread(_discard, ctx, gone, needed)
     count = len(gone)
     detail = f"{count} old release{'' if count == 1 else 's'} removed" if count else "nothing"
     return replace(ctx, detail=detail)
@@ -35,7 +38,7 @@ def surplus(releases: Iterable[Release], *, keep: int, used: Set[int]) -> list[i
     return sorted(old)
 
 
-def _remove(ctx: Context, gone: Iterable[int], needed: Set[str]) -> None:
+def _discard(ctx: Context, gone: Iterable[int], needed: Set[str]) -> None:
     for number in gone:
-        remove_release(ctx.paths, number)
-    remove_environments(ctx.paths, needed)
+        discard_release(ctx.paths, number)
+    discard_environments(ctx.paths, needed)

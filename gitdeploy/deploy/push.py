@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from gitdeploy.deploy.branch import HEADS, Plan, configured_branch, plan_push
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gitdeploy.deploy.deployer import Deployer
 
 
-async def post_receive(deployer: Deployer, push: Push) -> AsyncIterator[str]:
+async def post_receive(deployer: Deployer, push: Push) -> AsyncGenerator[str, None]:
     """Deploy what the push brought to the deployment branch; lines without newline.
 
     Whoever stops reading doesn't stop the deployment: it belongs to the Deployer. A failed
@@ -41,8 +42,9 @@ async def post_receive(deployer: Deployer, push: Push) -> AsyncIterator[str]:
         for line in _render({"event": "deploy.skipped", "what": note}, options):
             yield line
     if plan.commit is not None and options.deploy:
-        async for line in _deploy(deployer, push, plan, plan.commit, options):
-            yield line
+        async with aclosing(_deploy(deployer, push, plan, plan.commit, options)) as lines:
+            async for line in lines:
+                yield line
 
 
 async def _plan(deployer: Deployer, push: Push) -> Plan:
@@ -62,7 +64,7 @@ async def _plan(deployer: Deployer, push: Push) -> Plan:
 
 async def _deploy(
     deployer: Deployer, push: Push, plan: Plan, commit: str, options: PushOptions
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     if deployer.busy(push.app) and options.wait:
         yield _row("waiting", "for the deployment before this one")
     try:
@@ -82,13 +84,14 @@ async def _deploy(
         yield _row("queued", f"deployment {row.id[:10]} · {deployer.ui_url(push.app)}")
         return
     shown = False
-    async for entry in deployer.follow(push.app, row.id):
-        record = entry.record
-        shown = shown or record["event"] == "build.output"
-        if shown and record["event"] == "deploy.failed" and record.get("step") == "build":
-            record = {**record, "tail": []}  # it stands just above
-        for line in _render(record, options):
-            yield line
+    async with aclosing(deployer.follow(push.app, row.id)) as entries:
+        async for entry in entries:
+            record = entry.record
+            shown = shown or record["event"] == "build.output"
+            if shown and record["event"] == "deploy.failed" and record.get("step") == "build":
+                record = {**record, "tail": []}  # it stands just above
+            for line in _render(record, options):
+                yield line
 
 
 def _render(record: Record, options: PushOptions) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 
 from gitdeploy.clock import Clock
 from gitdeploy.deploy.attempt import was_activated
-from gitdeploy.deploy.releases import point_current, read_meta, remove_strays
+from gitdeploy.deploy.releases import discard_strays, empty_trash, point_current, read_meta
 from gitdeploy.deploy.runner import reap_builds
 from gitdeploy.events import Events
 from gitdeploy.home import AppHome, Home
@@ -50,7 +50,8 @@ async def tidy(store: Store, home: Home, clock: Clock, holders: Holders) -> None
         gone = [r.number for r in releases if r.number not in whole]
         if gone:
             await store.releases.prune(app.name, gone, at=clock.now())
-        await asyncio.to_thread(remove_strays, paths, whole)
+        await asyncio.to_thread(discard_strays, paths, whole)
+        await asyncio.to_thread(empty_trash, paths)
         active = await store.releases.active(app.name)
         if active is not None:
             point_current(paths, active.number)

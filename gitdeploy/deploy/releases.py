@@ -7,10 +7,12 @@ which one is active is decided by the store.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,14 +77,14 @@ def point_current(paths: AppHome, number: int) -> None:
     new.replace(paths.current)
 
 
-def remove_release(paths: AppHome, number: int) -> None:
-    """Remove a release from the disk; nothing where it isn't there."""
+def discard_release(paths: AppHome, number: int) -> None:
+    """Put a release into the trash; nothing where it isn't there."""
     _meta_file(paths, number).unlink(missing_ok=True)  # first: half a release is no release
-    shutil.rmtree(paths.release(number), ignore_errors=True)
+    _discard(paths, paths.release(number))
 
 
-def remove_strays(paths: AppHome, keep: Iterable[int]) -> list[int]:
-    """Remove whatever stands beside the releases to keep; the numbers removed."""
+def discard_strays(paths: AppHome, keep: Iterable[int]) -> list[int]:
+    """Discard whatever stands beside the releases to keep; the numbers that went."""
     kept = set(keep)
     found: set[int] = set()
     for entry in paths.releases.glob("*"):
@@ -92,17 +94,35 @@ def remove_strays(paths: AppHome, keep: Iterable[int]) -> list[int]:
         elif number.isdigit() and int(number) not in kept:
             found.add(int(number))
     for stray in found:
-        remove_release(paths, stray)
+        discard_release(paths, stray)
     return sorted(found)
 
 
-def remove_environments(paths: AppHome, keep: Iterable[str]) -> list[str]:
-    """Remove the Python environments that no release needs any more; their names."""
+def discard_environments(paths: AppHome, keep: Iterable[str]) -> list[str]:
+    """Put the Python environments that no release needs any more into the trash; their names."""
     kept = set(keep)
     found = sorted(e.name for e in paths.environments.glob("*") if e.name not in kept)
     for name in found:
-        shutil.rmtree(paths.environments / name, ignore_errors=True)
+        _discard(paths, paths.environments / name)
     return found
+
+
+def empty_trash(paths: AppHome) -> None:
+    """Remove what was discarded. Takes its time: a release may hold 100,000 files."""
+    for entry in _trash(paths).glob("*"):
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+def _discard(paths: AppHome, directory: Path) -> None:
+    """Move it out of the way by one rename(2), so that nobody waits for the removal."""
+    trash = _trash(paths)
+    trash.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        directory.rename(trash / f"{directory.name}-{uuid.uuid4().hex}")
+
+
+def _trash(paths: AppHome) -> Path:
+    return paths.root / "trash"
 
 
 def _meta_file(paths: AppHome, number: int) -> Path:

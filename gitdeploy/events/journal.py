@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class Journal:
         *,
         follow: bool = False,
         until: Callable[[Record], bool] | None = None,
-    ) -> AsyncIterator[Entry]:
+    ) -> AsyncGenerator[Entry, None]:
         """Entries behind `after` in order; with `follow` also those still to come.
 
         `after` that isn't an entry's end (a forged or pruned id) goes on at the next entry there

@@ -254,6 +254,17 @@ async def test_a_package_json_brings_its_modules(server, repo):
     assert (server.paths.release(1) / "node_modules/y/i.js").exists()
 
 
+@pytest.mark.parametrize("level", ["none", "process"])
+async def test_builds_work_at_every_level_and_end_with_their_group(make_server, level):
+    server = await make_server(isolation=level)
+    repo = await server.app()
+    repo.write(".deployment", command("(sleep 22.125 &); echo made > made"))
+    repo.commit()
+    assert "deployed" in (await server.push(repo.push()))[-1]
+    assert (server.paths.release(1) / "made").exists()
+    assert not running("22.125")
+
+
 async def test_a_build_that_a_dead_server_left_is_ended_at_the_next_start(server, repo):
     builds = server.paths.root / "builds"
     builds.mkdir()
@@ -268,7 +279,7 @@ async def test_a_build_that_a_dead_server_left_is_ended_at_the_next_start(server
         environment={},
     )
     await server.holders.spawn(spec)
-    assert running("44.125")
+    await eventually(lambda: running("44.125"))
     await reap_builds(server.paths, server.holders)
     assert not running("44.125")
     assert list(builds.iterdir()) == []

@@ -9,7 +9,7 @@ import pytest
 
 from gitdeploy.deploy.releases import read_meta
 from gitdeploy.errors import Conflict, NotFound
-from gitdeploy.store import Deployment
+from gitdeploy.store import Deployment, StoreError
 from tests.support import eventually
 
 APP = "demo"
@@ -262,3 +262,77 @@ def processes(marker: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+async def test_an_attempt_whose_turn_never_came_is_recorded_and_its_followers_leave(server, repo):
+    repo.write(".deployment", "[config]\ncommand = sleep 77\n")
+    one, two = repo.commit("one"), repo.commit("two")
+    repo.push()
+    first = asyncio.create_task(server.deploy(one))
+    await eventually(lambda: server.paths.release(1).exists())
+    second = asyncio.create_task(server.deploy(two))
+    await eventually(lambda: server.store.deployments.get(APP, two))
+    follower = asyncio.create_task(server.records(two))
+    await asyncio.sleep(0)
+    await server.deployer.close()
+    assert {(await first).status, (await second).status} == {"failed"}
+    assert (await follower)[-1]["event"] == "deploy.failed"
+
+
+async def test_an_attempt_cancelled_before_its_first_step_is_recorded(server, repo):
+    commit = repo.commit()
+    repo.push()
+    row = await server.deployer.deploy(
+        APP, commit, ref=None, trigger="api", deployer="a", wait_turn=True
+    )
+    await server.deployer.close()
+    assert (await server.deployer.wait(APP, commit, row.attempt)).status == "failed"
+
+
+async def test_followers_leave_where_the_end_cannot_be_recorded(server, repo, monkeypatch):
+    repo.ticker()
+    commit = repo.commit()
+    repo.push()
+
+    async def broken(*_: object, **__: object) -> None:
+        raise StoreError("The store can't be written: disk full.")
+
+    monkeypatch.setattr(server.store.releases, "active", broken)
+    monkeypatch.setattr(server.store.releases, "on_disk", broken)
+    monkeypatch.setattr(server.store.deployments, "advance", broken)
+    row = await server.deployer.deploy(
+        APP, commit, ref=None, trigger="api", deployer="a", wait_turn=True
+    )
+    records = await asyncio.wait_for(server.records(commit), 10)
+    assert records[0]["event"] == "deploy.started"
+    await asyncio.wait_for(server.deployer.wait(APP, commit, row.attempt), 10)
+    assert not server.deployer.busy(APP)
+
+
+async def test_a_bug_in_a_step_is_told_without_its_trace(server, repo, monkeypatch):
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("gitdeploy.deploy.build.project_path", bug)
+    commit = repo.commit()
+    text = "\n".join(await server.push(repo.push()))
+    assert "gitdeploy itself failed" in text
+    assert "secret detail" not in text
+    assert not any("secret detail" in str(r) for r in await server.records(commit))
+    server.stderr.flush()
+    assert "ZeroDivisionError: secret detail" in (server.root / "server.log").read_text()
+
+
+async def test_what_fails_once_a_release_is_active_is_a_warning(server, repo, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gitdeploy.deploy.prune.discard_environments", full)
+    repo.ticker()
+    commit = repo.commit()
+    lines = await server.push(repo.push())
+    assert any("disk is full" in line for line in lines)
+    assert "deployed" in lines[-1]
+    row = await server.store.deployments.get(APP, commit)
+    assert (row.status, row.active) == ("success", True)
+    assert server.paths.release(1).is_dir()

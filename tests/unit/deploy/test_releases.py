@@ -9,13 +9,14 @@ import pytest
 from gitdeploy.deploy.prune import surplus
 from gitdeploy.deploy.releases import (
     Meta,
+    discard_environments,
+    discard_release,
+    discard_strays,
+    empty_trash,
     flush,
     is_whole,
     point_current,
     read_meta,
-    remove_environments,
-    remove_release,
-    remove_strays,
     write_meta,
 )
 from gitdeploy.home import AppHome
@@ -48,7 +49,7 @@ def test_a_release_is_whole_only_once_it_was_finished(paths):
     assert not is_whole(paths, 1)
     release(paths, 2)
     assert is_whole(paths, 2)
-    remove_release(paths, 2)
+    discard_release(paths, 2)
     assert not is_whole(paths, 2)
     assert not paths.release(2).exists()
     with pytest.raises(FileNotFoundError):
@@ -72,7 +73,7 @@ def test_strays_go_and_the_rest_stays(paths):
     release(paths, 3, finished=False)
     (paths.releases / "4.new").write_text("{")
     (paths.releases / "5.json").write_text("{}")
-    assert remove_strays(paths, [2]) == [1, 3, 5]
+    assert discard_strays(paths, [2]) == [1, 3, 5]
     assert sorted(p.name for p in paths.releases.iterdir()) == ["2", "2.json"]
 
 
@@ -80,14 +81,16 @@ def test_a_link_in_a_release_is_removed_not_followed(paths, tmp_path):
     (tmp_path / "precious").write_text("x")
     release(paths, 1)
     (paths.release(1) / "out").symlink_to(tmp_path)
-    remove_release(paths, 1)
+    discard_release(paths, 1)
+    empty_trash(paths)
+    assert list((paths.root / "trash").iterdir()) == []
     assert (tmp_path / "precious").exists()
 
 
 def test_environments_that_nothing_needs_go(paths):
     for name in ("a", "b"):
         (paths.environments / name).mkdir(parents=True)
-    assert remove_environments(paths, ["b"]) == ["a"]
+    assert discard_environments(paths, ["b"]) == ["a"]
     assert [p.name for p in paths.environments.iterdir()] == ["b"]
 
 
