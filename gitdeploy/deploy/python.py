@@ -60,7 +60,9 @@ async def install(ctx: Context, runner: BuildRunner, needs: Needs) -> tuple[str,
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
         raise
-    return name, f"{needs.source} installed with {'uv' if uv else 'pip'}"
+    if uv is None:  # pip doesn't know uv's lock file
+        return name, f"{needs.source.replace('uv.lock', 'pyproject.toml')} installed with pip"
+    return name, f"{needs.source} installed with uv"
 
 
 def is_complete(environment: Path) -> bool:

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -230,6 +232,34 @@ async def test_requirements_become_an_environment_that_is_kept(server, repo, too
     second = (await server.store.releases.active(APP)).environment
     assert second != first
     assert {p.name for p in server.paths.environments.iterdir()} == {first, second}
+
+
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+async def test_a_locked_project_is_installed_from_its_lock_where_uv_is(
+    server, repo, tool, monkeypatch
+):
+    uv = python.find_uv(server.environ)
+    if uv is None:
+        pytest.skip("uv isn't installed here")
+    server.environ |= {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    name = "wheels/foo-1.0-py3-none-any.whl"
+    repo.write(name, wheel(3))
+    project = (
+        '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["foo"]\n'
+    )
+    repo.write("pyproject.toml", f'{project}[tool.uv.sources]\nfoo = {{ path = "{name}" }}\n')
+    lock = [uv, "lock", "-q", "--offline", "--python", sys.executable]
+    subprocess.run(lock, cwd=repo.path, check=True)
+    if tool == "pip":
+        monkeypatch.setattr(python, "find_uv", lambda environ: None)
+        server.environ |= {"PIP_FIND_LINKS": "wheels"}
+    repo.job("continuous/t", JOB)
+    repo.commit()
+    text = "\n".join(await server.push(repo.push()))
+    source = "uv.lock" if tool == "uv" else "pyproject.toml"
+    assert f"{source} installed with {tool}" in text
+    assert ("uv.lock isn't used" in text) is (tool == "pip")
+    await eventually(lambda: "foo 3" in output(server, "t"))
 
 
 async def test_a_failed_environment_leaves_nothing_and_is_built_next_time(server, repo):
