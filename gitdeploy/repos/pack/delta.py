@@ -1,17 +1,19 @@
 """Deltas: a copy of parts of the base and bytes of their own, read as untrusted input.
 
 Format: git's Documentation/gitformat-pack, "Deltified representation".
+dulwich's own apply_delta isn't used: it takes a last instruction that doesn't fit for the end, so
+that a delta would be accepted here which git refuses to read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from dulwich.errors import ApplyDeltaError
-from dulwich.pack import apply_delta
-
 from gitdeploy.repos.pack.content import Content, read_at
 from gitdeploy.repos.pack.limits import PIECE, PackError
+
+OPS_MAX = 64 << 10
+"""A delta up to this size is applied at once; the instructions of a longer one one by one."""
 
 Op = tuple[int, int, int]
 """Where it begins in the result; where in the base it copies from, or -1; how many bytes."""
@@ -36,20 +38,11 @@ def delta_sizes(delta: bytes) -> tuple[int, int, int]:
     return sizes[0], sizes[1], at
 
 
-def apply_held(base: bytes, delta: bytes, size: int) -> bytes:
-    """The result, of `size` bytes as the delta's header says. Raises PackError."""
-    try:
-        chunks = apply_delta(base, delta)
-    except (ApplyDeltaError, ValueError, IndexError) as error:
-        raise PackError(f"failed to apply delta: {error}") from error
-    result = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    if len(result) != size:
-        raise PackError("failed to apply delta: the result's size is wrong")
-    return result
-
-
 def apply_with_ops(base: bytes, delta: bytes, at: int, size: int) -> tuple[bytes, list[Op]]:
-    """The result, and the instructions that made it. Raises PackError."""
+    """The result, and the instructions that made it. Raises PackError.
+
+    Takes some hundred bytes for each instruction: for deltas of at most `OPS_MAX` bytes.
+    """
     parts: list[bytes] = []
     ops: list[Op] = []
     made = 0

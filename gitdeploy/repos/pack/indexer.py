@@ -123,9 +123,9 @@ class PackIndexer:
         """A delta; it is resolved when all are here."""
         if base is not None:
             self._references.setdefault(base, []).append(position)
-        if content is not None and self._kept_bytes + len(content) <= _KEPT:
+        if content is not None and self._kept_bytes < _KEPT:
             self._kept[position] = content
-            self._kept_bytes += len(content)
+            self._kept_bytes += len(content) + 150  # what the dictionary takes, too
 
     # The end.
 

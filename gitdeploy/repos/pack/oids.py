@@ -48,6 +48,7 @@ class OidIndex:
     """All objects of a pack by id: `order[i]` is the position in the pack of `oids[i]`."""
 
     def __init__(self, packed: bytes | bytearray) -> None:
+        packed = bytes(packed)  # slices of bytes sort faster
         buckets = [array("I") for _ in range(256)]
         for position, first in enumerate(packed[::20]):
             buckets[first].append(position)

@@ -19,7 +19,7 @@ class PackFile:
     def __init__(self, path: Path, entries: Entries) -> None:
         self.path = path
         self.entries = entries
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         self._size = 0
 
     @property

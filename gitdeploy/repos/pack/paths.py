@@ -22,7 +22,8 @@ class Paths:
     """Gathers names while trees are read: a few bytes for each subtree entry."""
 
     def __init__(self) -> None:
-        self._longest: dict[int, int] = {}
+        self._trees = array("I")  # positions …
+        self._longest = array("I")  # … and their longest names
         self._children = bytearray()  # ids of subtrees …
         self._parents = array("I")  # … of these trees …
         self._lengths = array("I")  # … under names of this length
@@ -38,7 +39,8 @@ class Paths:
                 longest = length
             if mode == b"40000" and subtrees.get(oid, 0) < length:
                 subtrees[oid] = length
-        self._longest[position] = longest
+        self._trees.append(position)
+        self._longest.append(longest)
         for oid, length in subtrees.items():
             self._children += oid
             self._parents.append(position)
@@ -57,13 +59,13 @@ class Paths:
         """Raises PackError naming a tree with a path over `limit` bytes."""
         if not self._longest:
             return
-        if len(self._longest) * (max(self._longest.values()) + 1) <= limit:
+        if len(self._longest) * (max(self._longest) + 1) <= limit:
             return
         bounds = self._solve(entries, index)
         if bounds is not None and max(bounds) <= limit:
             return
         exact = Paths()
-        for position in self._longest:
+        for position in self._trees:
             exact.add(position, read(position))
         lengths = exact._solve(entries, index)
         assert lengths is not None  # ids make cycles of trees impossible
@@ -79,14 +81,17 @@ class Paths:
         count = len(entries)
         sources, dependents, weights = array("I"), array("I"), array("I")
         children = self._children
+        known = bytearray(count)
+        for position in self._trees:
+            known[position] = 1
         # A dictionary is quick, the index is small.
         trees: dict[bytes, int] = {}
-        if len(self._longest) <= _QUICK:
-            trees = {entries.oid(position): position for position in self._longest}
+        if len(self._trees) <= _QUICK:
+            trees = {entries.oid(position): position for position in self._trees}
         for at, parent in enumerate(self._parents):
             oid = bytes(children[20 * at : 20 * at + 20])
             child = trees.get(oid, -1) if trees else index.position(oid)
-            if child in self._longest:
+            if child >= 0 and known[child]:
                 sources.append(child)
                 dependents.append(parent)
                 weights.append(self._lengths[at] + 1)
@@ -106,9 +111,9 @@ class Paths:
             start[source + 1] += 1
             waiting[dependents[at]] += 1
         bounds = array("I", bytes(4)) * count
-        for position, longest in self._longest.items():
+        for position, longest in zip(self._trees, self._longest, strict=True):
             bounds[position] = longest
-        ready = [position for position in self._longest if waiting[position] == 0]
+        ready = [position for position in self._trees if waiting[position] == 0]
         done = 0
         while ready:
             source = ready.pop()
@@ -121,4 +126,4 @@ class Paths:
                 waiting[dependent] -= 1
                 if waiting[dependent] == 0:
                     ready.append(dependent)
-        return bounds if done == len(self._longest) else None
+        return bounds if done == len(self._trees) else None

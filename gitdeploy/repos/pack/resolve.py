@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from gitdeploy.repos.pack.content import Content, Gatherer, Spilled, pieces, read_at, release
-from gitdeploy.repos.pack.delta import apply_held, apply_in_pieces, apply_with_ops, delta_sizes
+from gitdeploy.repos.pack.delta import OPS_MAX, Op, apply_in_pieces, apply_with_ops, delta_sizes
 from gitdeploy.repos.pack.entries import Entries
 from gitdeploy.repos.pack.fsck import Checker
 from gitdeploy.repos.pack.idents import Broken
@@ -33,8 +33,8 @@ from gitdeploy.repos.pack.limits import (
 from gitdeploy.repos.pack.packfile import PackFile
 from gitdeploy.repos.pack.trees import entry_starts
 
-_OPS_MAX = 4096
-"""A tree's delta up to this size is read instruction by instruction; a longer one changes much."""
+_TREE_OPS = 1000
+"""A tree with so many instructions in its delta is read whole: little of it is as before."""
 
 
 class _Base:
@@ -169,13 +169,15 @@ class Resolver:
             delta = self._pack.stored(position)
         source, size, at = delta_sizes(read_at(delta, 0, min(len(delta), 20)))
         self._check_sizes(base, source, size)
-        ops = None
+        ops: list[Op] = []
         content: Content
-        if isinstance(delta, bytes) and isinstance(base.content, bytes) and size <= HELD:
-            if kind == TREE and len(delta) <= _OPS_MAX and base.position >= 0:
-                content, ops = apply_with_ops(base.content, delta, at, size)
-            else:
-                content = apply_held(base.content, delta, size)
+        if (
+            isinstance(delta, bytes)
+            and isinstance(base.content, bytes)
+            and len(delta) <= OPS_MAX
+            and size <= HELD
+        ):
+            content, ops = apply_with_ops(base.content, delta, at, size)
         else:
             content = self._resolve_big(base.content, delta, at, size)
         digest = hashlib.sha1(b"%s %d\0" % (TYPE_NAMES[kind], size), usedforsecurity=False)
@@ -189,7 +191,12 @@ class Resolver:
         starts = None
         if kind != BLOB:
             try:
-                if ops is not None and isinstance(base.content, bytes):
+                if (
+                    kind == TREE
+                    and 0 < len(ops) < _TREE_OPS
+                    and base.position >= 0
+                    and isinstance(base.content, bytes)
+                ):
                     if base.starts is None:
                         base.starts = entry_starts(base.content)
                     starts = self._checker.check_derived(

@@ -238,6 +238,14 @@ CORPUS: dict[str, Corrupt] = {
     "delta cut off in a copy": Corrupt(
         _with(ofs_delta(_ON_HELLO, delta(13, 13, b"\xff\0"))), "failed to apply delta"
     ),
+    "delta with an insert behind its end": Corrupt(
+        _with(ofs_delta(_ON_HELLO, delta(13, 14, copy(0, 13), b"\1x", b"\1"))),
+        "failed to apply delta",
+    ),
+    "delta with a copy behind its end": Corrupt(
+        _with(ofs_delta(_ON_HELLO, delta(13, 14, copy(0, 13), b"\1x", copy(0, 13)))),
+        "failed to apply delta",
+    ),
     "delta instruction 0": Corrupt(
         _with(ofs_delta(_ON_HELLO, delta(13, 13, b"\0", copy(0, 13)))), "failed to apply delta"
     ),

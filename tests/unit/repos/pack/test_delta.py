@@ -1,4 +1,4 @@
-"""Three ways to apply a delta, one result; and what is wrong is refused by each."""
+"""Two ways to apply a delta, one result; and what is wrong is refused by each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from gitdeploy.repos.pack.content import Gatherer, Spilled, pieces
 from gitdeploy.repos.pack.delta import (
-    apply_held,
     apply_in_pieces,
     apply_with_ops,
     delta_sizes,
@@ -49,7 +48,6 @@ def test_a_delta_of_dulwich_gives_the_result_in_each_way(
     result = base[at:] + extra + base[: at // 2]
     delta = b"".join(create_delta(base, result))
     _, size, start = delta_sizes(delta)
-    assert apply_held(base, delta, size) == result
     made, ops = apply_with_ops(base, delta, start, size)
     assert made == result
     assert [begin for begin, _, _ in ops] == [
@@ -75,7 +73,6 @@ def test_each_way_refuses_what_another_refuses(
     _, size, at = delta_sizes(delta)
     results = []
     for way in (
-        lambda: apply_held(base, delta, size),
         lambda: apply_with_ops(base, delta, at, size)[0],
         lambda: in_pieces(base, delta, tmp_path),
     ):
@@ -83,7 +80,7 @@ def test_each_way_refuses_what_another_refuses(
             results.append(way())
         except PackError:
             results.append(None)
-    assert results[0] == results[1] == results[2]
+    assert results[0] == results[1]
 
 
 def test_instructions_across_the_windows_edge_are_read_whole(tmp_path: Path) -> None:
