@@ -130,9 +130,7 @@ def _object(text: bytes) -> dict[str, Any]:
         raise _Refused(f"it isn't JSON at {where}: {reason}", "Mend the line.") from error
     except (ValueError, OverflowError) as error:
         reason = "it holds a number or a character that can't be stored"
-        raise _Refused(
-            f"{reason}: {error}", "Use plain numbers of at most 64 bits and whole characters."
-        ) from error
+        raise _Refused(f"{reason}: {error}", "Use plain numbers and whole characters.") from error
     if not isinstance(value, dict):
         raise _Refused(f"an object is expected, not {_kind(value)}", 'Write {"key": value, …}.')
     return value

@@ -134,12 +134,16 @@ class Bubblewrap(Base):
     async def _job(self, monitor: procfs.Stat, spec: Spec, said: int) -> procfs.Stat | None:
         """Wait for the child of init; None where it has ended already. Raises SpawnError."""
         deadline = time.monotonic() + _START_LIMIT
+        own = Path(spec.argv[0]).name == "bwrap"
+        preparing = "" if own else "bwrap"
         init = 0
         while True:
             if not init:
                 init = next(iter(procfs.children(monitor.pid)), 0)
             for pid in procfs.children(init) if init else ():
-                if (found := procfs.stat(pid)) is not None and found.parent == init:
+                found = procfs.stat(pid)
+                # under bwrap's name it still prepares the program's start
+                if found is not None and found.parent == init and found.name != preparing:
                     return found
             if self._exit_code(spec.directory) is not None:
                 return None

@@ -84,7 +84,7 @@ def read_bubblewrap(directory: Path) -> Bubblewrap:
 
 def clear(directory: Path) -> None:
     """Remove what an earlier holder left; a stale exit code would be taken for the new one's."""
-    for name in ("held.json", "status", "bwrap.json"):
+    for name in ("held.json", "status", "status.begun", "bwrap.json"):
         (directory / name).unlink(missing_ok=True)
 
 

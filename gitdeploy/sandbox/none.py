@@ -38,7 +38,7 @@ class NoIsolation(Base):
                 outer_start=holder.start,
             ),
         )
-        job = await first_child(holder, spec.directory)
+        job = await first_child(holder, spec.directory, begun=True)
         return self._handle(holder, job, spec.directory)
 
     def found(self, directory: Path, outer: procfs.Stat) -> Handle:

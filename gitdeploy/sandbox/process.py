@@ -98,8 +98,8 @@ class ProcessIsolation(Base):
         )
         holder: procfs.Stat | None = outer
         if self.mechanism == "namespace":
-            holder = await first_child(outer, spec.directory)
-        job = await first_child(holder, spec.directory) if holder else None
+            holder = await first_child(outer, spec.directory, begun=False)
+        job = await first_child(holder, spec.directory, begun=True) if holder else None
         if holder is None and held.read_status(spec.directory) is None:
             raise SpawnError(f"{spec.argv[0]} can't be started: unshare failed.")
         return self._handle(holder or outer, job, spec.directory)

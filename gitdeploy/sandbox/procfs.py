@@ -18,7 +18,9 @@ _POLL = 0.05
 
 
 class Stat(NamedTuple):
-    """A line of /proc/PID/stat: `state` is one letter, `start` in ticks since boot."""
+    """A line of /proc/PID/stat: `state` is one letter, `start` in ticks since boot, `name` the
+    program's, cut at 15 bytes.
+    """
 
     pid: int
     state: str
@@ -26,6 +28,7 @@ class Stat(NamedTuple):
     group: int
     session: int
     start: int
+    name: str
 
     @property
     def runs(self) -> bool:
@@ -49,9 +52,16 @@ def stat(pid: int) -> Stat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     # the name in brackets may hold spaces and brackets of its own
-    fields = text[text.rindex(b")") + 2 :].split()
+    end = text.rindex(b")")
+    fields = text[end + 2 :].split()
     return Stat(
-        pid, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19])
+        pid=pid,
+        state=fields[0].decode(),
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        start=int(fields[19]),
+        name=os.fsdecode(text[text.index(b"(") + 1 : end]),
     )
 
 

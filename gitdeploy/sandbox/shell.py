@@ -22,12 +22,14 @@ from gitdeploy.sandbox.port import Spec
 
 # The shell's own standard error is closed off: "Terminated" isn't the job's output. `$0` is the
 # status file. A handler (not "ignore") keeps the child's disposition at its default. Errors of
-# exec itself go to the job's standard error.
+# exec itself go to the job's standard error. Once `begun` is there the holder's handlers are gone
+# from the job's process: a SIGTERM before that would be swallowed.
 _SCRIPT = """\
 exec 3>&2 2>/dev/null
 trap : HUP INT QUIT TERM USR1 USR2 ALRM
 {limits}
 (
+true >"$0.begun"
 {enter}
 unset OLDPWD SHLVL
 exec "$@" 2>&3 3>&-
@@ -51,6 +53,8 @@ _EXEC = (
     "os.execve(sys.argv[2],sys.argv[2:],dict(e.split(b'=',1) for e in d.split(b'\\0') if e))\n"
 )
 _START_LIMIT = 20.0
+_BEGUN_LIMIT = 1.0
+"""A full disk can't hold the file that says it; seconds."""
 
 
 def hold(
@@ -92,13 +96,19 @@ def hold(
             os.close(descriptor)
 
 
-async def first_child(parent: procfs.Stat, directory: Path) -> procfs.Stat | None:
-    """Wait until the process has a child; None where it ended, or the job had done so, before."""
+async def first_child(parent: procfs.Stat, directory: Path, *, begun: bool) -> procfs.Stat | None:
+    """Wait until the process has a child, with `begun` until that is the job's and takes signals.
+
+    None where the process, or the job, has ended before it was seen. Raises SpawnError.
+    """
     deadline = time.monotonic() + _START_LIMIT
     while True:
         for pid in procfs.children(parent.pid):
-            if (found := procfs.stat(pid)) is not None and found.parent == parent.pid:
-                return found
+            found = procfs.stat(pid)
+            if found is not None and found.parent == parent.pid:
+                late = time.monotonic() > deadline - _START_LIMIT + _BEGUN_LIMIT
+                if not begun or late or (directory / "status.begun").exists():
+                    return found
         if held.read_status(directory) is not None or not procfs.alive(parent.pid, parent.start):
             return None
         if time.monotonic() > deadline:

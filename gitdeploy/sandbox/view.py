@@ -21,17 +21,9 @@ _ETC_FILES = (
     "gai.conf", "protocols", "services", "mime.types", "localtime", "timezone", "ld.so.cache",
     "pip.conf", "npmrc", "os-release", "gitconfig",
 )  # fmt: skip
-_ETC_DIRECTORIES = (
-    "ssl",
-    "pki",
-    "alternatives",
-    "fonts",
-    "python*",
-    "node*",
-    "npm*",
-    "php",
-    "java*",
-)
+_ETC_DIRECTORIES = ("ssl", "pki", "alternatives", "fonts", "python3.*", "node*", "npm*", "php")
+# bwrap covers /proc/irq and /proc/bus itself.
+_KERNEL = ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr")
 _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--new-session")
 _MAX_LINKS = 40
 
@@ -95,7 +87,19 @@ def _base() -> Iterator[str]:
             if path.is_dir():
                 yield from ("--ro-bind", str(path), str(path))
     yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")  # noqa: S108 - its own
+    # uid 0 may write sysctls (core_pattern!) even without capabilities, and bwrap 0.8 covers
+    # them only where access(2) calls the directory itself writable
+    for name in _KERNEL:
+        path = Path("/proc") / name
+        if _has_switches(path):
+            yield from ("--ro-bind", str(path), str(path))
     yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
+
+
+def _has_switches(path: Path) -> bool:
+    """Whether there is a file that its owner may write."""
+    files = [path] if path.is_file() else (f for f in path.rglob("*") if f.is_file())
+    return any(file.stat().st_mode & 0o200 for file in files)
 
 
 def _below_usr(path: Path) -> str | None:

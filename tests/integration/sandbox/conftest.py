@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -85,6 +86,12 @@ def make_spec(tmp_path: Path) -> MakeSpec:
         return Spec(**{**values, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def mark() -> str:
+    """Seconds that no other `sleep` on this machine sleeps, so that a process can be found by it."""
+    return f"77.{uuid.uuid4().int % 10**15:015d}"
 
 
 def said(handle: Handle, stream: str = "stdout") -> str:

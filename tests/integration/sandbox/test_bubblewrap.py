@@ -77,6 +77,26 @@ async def test_it_has_no_capabilities_and_gets_no_new_privileges(
     assert said.splitlines()[-2:] == ["0", "0077"]
 
 
+async def test_the_kernels_switches_cannot_be_turned(
+    isolation: Bubblewrap, make_spec: MakeSpec
+) -> None:
+    # Opens for writing and never writes: a failing test must not change the machine. Files of
+    # pressure are everybody's (psi.rst): they only tell.
+    code = (
+        "import os\n"
+        "for top, _, files in os.walk('/proc'):\n"
+        "    first = top.split('/')[2:3]\n"
+        "    if first and (first[0].isdigit() or first[0] in ('self', 'thread-self', 'pressure')): continue\n"
+        "    for name in files:\n"
+        "        try: os.close(os.open(f'{top}/{name}', os.O_WRONLY | os.O_NONBLOCK))\n"
+        "        except OSError: continue\n"
+        "        print(f'{top}/{name}')\n"
+    )
+    handle = await isolation.spawn(make_spec((PYTHON, "-c", code)))
+    assert await isolation.wait(handle) == 0, said(handle, "stderr")
+    assert said(handle) == ""
+
+
 async def test_the_network_names_and_certificates_are_there(
     isolation: Bubblewrap, make_spec: MakeSpec
 ) -> None:

@@ -177,8 +177,19 @@ async def test_a_job_that_does_not_handle_sigterm_ends_with_143(
 
 
 @every
-async def test_kill_tree_ends_job_and_children(isolation: Level, make_spec: MakeSpec) -> None:
-    mark = "71.5001"
+async def test_a_sigterm_right_after_the_start_is_not_lost(
+    isolation: Level, make_spec: MakeSpec
+) -> None:
+    for _ in range(20):
+        handle = await isolation.spawn(make_spec(("/bin/sleep", "60")))
+        isolation.terminate(handle)
+        assert await asyncio.wait_for(isolation.wait(handle), 20) == 143
+
+
+@every
+async def test_kill_tree_ends_job_and_children(
+    isolation: Level, make_spec: MakeSpec, mark: str
+) -> None:
     script = f"trap '' TERM; sleep {mark} & sleep {mark} & echo on; wait; wait"
     handle = await isolation.spawn(make_spec(script))
     await eventually(lambda: len(running(mark)) == 2)
@@ -201,9 +212,8 @@ os.execv('/bin/sleep', ['sleep', {mark!r}])
 
 @whole
 async def test_kill_tree_reaches_a_daemonised_grandchild(
-    isolation: Level, make_spec: MakeSpec
+    isolation: Level, make_spec: MakeSpec, mark: str
 ) -> None:
-    mark = "72.5002"
     code = DAEMON.format(then="time.sleep(60)", mark=mark)
     handle = await isolation.spawn(make_spec((PYTHON, "-c", code)))
     await eventually(lambda: running(mark))
@@ -214,9 +224,8 @@ async def test_kill_tree_reaches_a_daemonised_grandchild(
 
 @whole
 async def test_kill_tree_reaches_what_an_ended_job_left(
-    isolation: Level, make_spec: MakeSpec
+    isolation: Level, make_spec: MakeSpec, mark: str
 ) -> None:
-    mark = "73.5003"
     code = DAEMON.format(then="os._exit(5)", mark=mark)
     handle = await isolation.spawn(make_spec((PYTHON, "-c", code)))
     assert await isolation.wait(handle) == 5
@@ -227,9 +236,8 @@ async def test_kill_tree_reaches_what_an_ended_job_left(
 
 @every
 async def test_kill_tree_is_faster_than_a_fork_bomb_grows(
-    isolation: Level, make_spec: MakeSpec
+    isolation: Level, make_spec: MakeSpec, mark: str
 ) -> None:
-    mark = "74.5004"
     script = f"while :; do sleep {mark} & sleep 0.01; done"
     handle = await isolation.spawn(make_spec(script))
     await eventually(lambda: len(running(mark)) > 5)
@@ -320,7 +328,7 @@ async def test_waiting_may_be_given_up_and_taken_up(isolation: Level, make_spec:
 
 @pytest.mark.parametrize("isolation", ["none", "process-marker", "sandbox"], indirect=True)
 async def test_without_its_holder_a_job_is_waited_for_and_its_code_is_lost(
-    isolation: Level, make_spec: MakeSpec
+    isolation: Level, make_spec: MakeSpec, mark: str
 ) -> None:
     spec = make_spec("while [ ! -e go ]; do sleep 0.02; done; exit 6")
     handle = await isolation.spawn(spec)
@@ -395,8 +403,9 @@ async def test_the_code_of_a_job_that_ended_while_no_server_ran_is_learnt(
 
 
 @of_each_level
-async def test_an_adopted_tree_is_ended_whole(isolation: Level, make_spec: MakeSpec) -> None:
-    mark = "75.5005"
+async def test_an_adopted_tree_is_ended_whole(
+    isolation: Level, make_spec: MakeSpec, mark: str
+) -> None:
     spec = make_spec(f"sleep {mark} & sleep {mark}; :")
     handle = await spawned_by_a_server_that_is_killed(isolation.level, spec)
     await eventually(lambda: len(running(mark)) == 2)
