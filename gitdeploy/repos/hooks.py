@@ -59,9 +59,15 @@ class Hooks:
         """Whether the push may go on."""
         return await self._with_input("pre-receive", updates, environment, line, stop=True)
 
-    async def update(self, update: RefUpdate, environment: Mapping[str, str], line: Line) -> bool:
-        """Whether this ref may move."""
-        for hook in self.find("update"):
+    async def update(
+        self,
+        hooks: Sequence[Path],
+        update: RefUpdate,
+        environment: Mapping[str, str],
+        line: Line,
+    ) -> bool:
+        """Whether this ref may move; `hooks` is what `find` gave, once for all refs."""
+        for hook in hooks:
             arguments = (update.ref, update.old, update.new)
             if await self._run(hook, arguments, b"", environment, line):
                 return False

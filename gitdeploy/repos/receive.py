@@ -187,17 +187,24 @@ class _Receiving:
             quarantine=environment,
             shallow=self.request.shallow,
         )
+        kinds: dict[str, int] = {}
         for update in self.going:
             if update.new != ZERO and update.ref.startswith("refs/heads/"):
-                oid = bytes.fromhex(update.new)
-                header = repository.objects.header(oid)
-                kind = pack.type_of(oid) or (header[0] if header else COMMIT)
+                kind = kinds.get(update.new) or self._kind(update.new, pack)
+                kinds[update.new] = kind
                 if kind != COMMIT:
                     self.refused[update.ref] = f"a branch can't stand at a {TYPES[kind]}"
         if not pack.count:  # an empty pack, for refs to objects that are there
             self.quarantine.drop_packs()
         else:
             self.quarantine.name_pack(pack.name)
+
+    def _kind(self, new: str, pack: IndexedPack) -> int:
+        """The type of an object that is in the pack or in the repository."""
+        oid = bytes.fromhex(new)
+        kind = pack.type_of(oid)
+        header = None if kind else self.repository.objects.header(oid)
+        return kind or (header[0] if header else COMMIT)
 
     async def _decide_and_move(self) -> tuple[RefUpdate, ...]:
         """Hooks say yes or no, then refs move."""
@@ -209,8 +216,9 @@ class _Receiving:
             for update in self.going:
                 self.refused[update.ref] = "pre-receive hook declined"
             return ()
-        for update in self.going:
-            if not await self.hooks.update(update, environment, self.out.line):
+        hooks = self.hooks.find("update")
+        for update in self.going if hooks else ():
+            if not await self.hooks.update(hooks, update, environment, self.out.line):
                 self.refused[update.ref] = "hook declined"
                 if self.request.atomic:
                     return ()

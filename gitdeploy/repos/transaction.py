@@ -110,7 +110,8 @@ class RefTransaction:
         for update in moves:
             if update.new == ZERO:
                 reflog.remove(self._refs.git_dir, update.ref)
-            else:
+            elif not (self._many and update.old == ZERO):
+                # a log keeps old tips from gc; thousands of new refs have none
                 reflog.append(self._refs.git_dir, update, caller, head=head)
         sync_directories({(self._refs.git_dir / u.ref).parent for u in moves if not self._many})
         for ref in gone:

@@ -183,22 +183,22 @@ async def test_a_file_that_moves_and_one_that_returns_are_complete(
     host.fsck()
 
 
-async def test_a_mirror_of_thousands_of_refs_is_quick(host: Host, clone: Clone) -> None:
+async def test_a_mirror_of_thousands_of_refs_is_one_write(host: Host, clone: Clone) -> None:
     tip = clone.commit({"a": "1"})
     clone.git("tag", "-a", "v1", "-m", "one")
     tag = clone.tip("v1")
-    lines = [f"create refs/heads/topic/{n} {tip}" for n in range(5000)]
-    lines += [f"create refs/tags/t{n} {tag}" for n in range(1000)]
-    git("update-ref", "--stdin", cwd=clone.path, input="\n".join(lines).encode() + b"\n")
-    started = asyncio.get_running_loop().time()
-    (await clone.push("-q", "--mirror", "origin")).ok()
-    assert asyncio.get_running_loop().time() - started < 30
+    lines = [f"{tip} refs/heads/topic/{n}\n" for n in range(5000)]
+    lines += [f"{tag} refs/tags/t{n}\n^{tip}\n" for n in range(1000)]
+    (clone.path / ".git" / "packed-refs").write_text(
+        "# pack-refs with: peeled fully-peeled \n" + "".join(lines)
+    )
+    (await clone.push("-q", "--mirror", host.url)).ok()
     assert len(host.repository.refs()) == 6002
+    assert [p for p in (host.path / "refs").rglob("*") if p.is_file()] == []
     assert git("rev-parse", "t7^{commit}", cwd=host.path).stdout.strip() == tip
-    assert not list(host.path.rglob("*.lock"))
     # one of the packed ones moves, others go
     new = clone.commit({"a": "2"})
-    (await clone.push("origin", "main", "main:topic/7", ":topic/8", ":t3")).ok()
+    (await clone.push(host.url, "main", "main:topic/7", ":topic/8", ":t3")).ok()
     refs = host.repository.refs()
     assert refs["refs/heads/topic/7"] == new
     assert len(refs) == 6000
