@@ -5,7 +5,7 @@ Knows nothing of jobs or builds, which both start through it.
 """
 
 from gitdeploy.sandbox.errors import SandboxError, SpawnError
-from gitdeploy.sandbox.holders import Holders, choose, open_handle
+from gitdeploy.sandbox.holders import Holders, choose
 from gitdeploy.sandbox.port import Handle, Isolation, Spec
 
 __all__ = [
@@ -16,5 +16,4 @@ __all__ = [
     "SpawnError",
     "Spec",
     "choose",
-    "open_handle",
 ]

@@ -8,7 +8,6 @@ from pathlib import Path
 from gitdeploy.config import IsolationLevel
 from gitdeploy.events import Log
 from gitdeploy.sandbox import held, procfs
-from gitdeploy.sandbox.base import of_this_boot
 from gitdeploy.sandbox.bubblewrap import Bubblewrap
 from gitdeploy.sandbox.errors import SandboxError
 from gitdeploy.sandbox.launch import Launcher
@@ -114,8 +113,3 @@ async def choose(level: IsolationLevel | None, log: Log) -> Holders:
     chosen = level or works[0]
     log.info("isolation.chosen", isolation=chosen, asked=level, report=dict(report))
     return Holders(launcher, levels, chosen, report)
-
-
-def open_handle(holders: Holders, handle: Handle) -> bool:
-    """Whether what the handle names can still be operated: it is of this boot and a known level."""
-    return of_this_boot(handle) and handle.level in holders.report
