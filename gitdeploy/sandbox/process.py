@@ -7,6 +7,7 @@ session and a marker in the environment, which a process that empties its enviro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -112,6 +113,15 @@ class ProcessIsolation(Base):
             holder = procfs.stat(next(iter(procfs.children(outer.pid)), 0))
         job = procfs.stat(next(iter(procfs.children(holder.pid)), 0)) if holder else None
         return self._handle(holder or outer, job, directory)
+
+    async def wait(self, handle: Handle) -> int | None:
+        """Wait for the end; an empty cgroup goes with it."""
+        code = await super().wait(handle)
+        record = held.read(Path(handle.directory))
+        if record is not None and record.cgroup is not None:
+            with contextlib.suppress(OSError):  # gone, or something still lives in it
+                Path(record.cgroup).rmdir()
+        return code
 
     async def kill_tree(self, handle: Handle) -> None:
         """SIGKILL to all of the tree; the holder writes 137 first where the job still ran."""

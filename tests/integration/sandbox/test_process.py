@@ -48,6 +48,16 @@ async def test_a_killed_trees_group_is_removed(isolation: Level, make_spec: Make
     assert not Path(record.cgroup).exists()
 
 
+@pytest.mark.parametrize("isolation", ["process-cgroup"], indirect=True)
+async def test_an_ended_trees_group_is_removed(isolation: Level, make_spec: MakeSpec) -> None:
+    handle = await isolation.spawn(make_spec("exit 0"))
+    record = held.read(Path(handle.directory))
+    assert record is not None
+    assert record.cgroup is not None
+    await isolation.wait(handle)
+    assert not Path(record.cgroup).exists()
+
+
 async def test_without_unshare_and_cgroup_the_marker_is_searched(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
