@@ -76,15 +76,20 @@ class ProcessIsolation(Base):
             enter = f"echo 0 >{quote(str(group / 'cgroup.procs'))} || exit 126"
         else:
             environment[MARKER] = str(spec.directory)
-        outer = hold(
-            self._launcher,
-            spec,
-            environment,
-            before=before,
-            limits=_LIMITS,
-            enter=enter,
-            umask=_UMASK,
-        )
+        try:
+            outer = hold(
+                self._launcher,
+                spec,
+                environment,
+                before=before,
+                limits=_LIMITS,
+                enter=enter,
+                umask=_UMASK,
+            )
+        except SpawnError:
+            if group is not None:
+                group.rmdir()
+            raise
         assert self.mechanism is not None
         held.write(
             spec.directory,
