@@ -1,22 +1,23 @@
 """Deltas: a copy of parts of the base and bytes of their own, read as untrusted input.
 
 Format: git's Documentation/gitformat-pack, "Deltified representation".
-dulwich's own apply_delta isn't used: it takes a last instruction that doesn't fit for the end, so
-that a delta would be accepted here which git refuses to read.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+
+from dulwich.errors import ApplyDeltaError
+from dulwich.pack import apply_delta
 
 from gitdeploy.repos.pack.content import Content, read_at
 from gitdeploy.repos.pack.limits import PIECE, PackError
 
-OPS_MAX = 64 << 10
-"""A delta up to this size is applied at once; the instructions of a longer one one by one."""
-
 Op = tuple[int, int, int]
 """Where it begins in the result; where in the base it copies from, or -1; how many bytes."""
+
+_SEAL = os.urandom(127)
 
 
 def delta_sizes(delta: bytes) -> tuple[int, int, int]:
@@ -38,10 +39,37 @@ def delta_sizes(delta: bytes) -> tuple[int, int, int]:
     return sizes[0], sizes[1], at
 
 
+def apply_held(base: bytes, delta: bytes, at: int, size: int) -> bytes:
+    """The result, by dulwich's compiled routine: ten times as fast as ours. Raises PackError.
+
+    That takes a last instruction that doesn't fit for the end of the delta (seen in 1.2), where git
+    refuses it. So the delta gets one more instruction, the longest insert there is, of bytes that
+    nobody can guess: they end the result only if all before them was read to its exact end.
+    """
+    sealed = _number(len(base)) + _number(size + len(_SEAL)) + delta[at:] + b"\x7f" + _SEAL
+    try:
+        chunks = apply_delta(base, sealed)
+    except (ApplyDeltaError, ValueError, IndexError) as error:
+        raise PackError(f"failed to apply delta: {error}") from error
+    result = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    if len(result) != size + len(_SEAL) or not result.endswith(_SEAL):
+        raise PackError("failed to apply delta: the result's size is wrong")
+    return result[:size]
+
+
+def _number(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
 def apply_with_ops(base: bytes, delta: bytes, at: int, size: int) -> tuple[bytes, list[Op]]:
     """The result, and the instructions that made it. Raises PackError.
 
-    Takes some hundred bytes for each instruction: for deltas of at most `OPS_MAX` bytes.
+    Takes some hundred bytes for each instruction: for deltas of a few thousand bytes.
     """
     parts: list[bytes] = []
     ops: list[Op] = []

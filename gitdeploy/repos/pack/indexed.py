@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gitdeploy.repos.pack.content import Content, Gatherer, pieces, read_at, release
-from gitdeploy.repos.pack.delta import OPS_MAX, apply_in_pieces, apply_with_ops, delta_sizes
+from gitdeploy.repos.pack.delta import apply_held, apply_in_pieces, delta_sizes
 from gitdeploy.repos.pack.limits import HELD
 from gitdeploy.repos.pack.links import MissingLinks
 from gitdeploy.repos.pack.oids import OidIndex, Oids
@@ -95,13 +95,8 @@ def read_pieces(pack: PackFile, position: int) -> Iterator[bytes]:
 
 def _apply(pack: PackFile, base: Content, delta: Content) -> Content:
     _, size, at = delta_sizes(read_at(delta, 0, min(len(delta), 20)))
-    if (
-        isinstance(base, bytes)
-        and isinstance(delta, bytes)
-        and len(delta) <= OPS_MAX
-        and size <= HELD
-    ):
-        return apply_with_ops(base, delta, at, size)[0]
+    if isinstance(base, bytes) and isinstance(delta, bytes) and size <= HELD:
+        return apply_held(base, delta, at, size)
     gatherer = Gatherer(size, pack.path.parent)
     apply_in_pieces(base, delta, at, size, gatherer.write)
     release(base)

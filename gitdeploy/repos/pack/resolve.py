@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from gitdeploy.repos.pack.content import Content, Gatherer, Spilled, pieces, read_at, release
-from gitdeploy.repos.pack.delta import OPS_MAX, Op, apply_in_pieces, apply_with_ops, delta_sizes
+from gitdeploy.repos.pack.delta import Op, apply_held, apply_in_pieces, apply_with_ops, delta_sizes
 from gitdeploy.repos.pack.entries import Entries
 from gitdeploy.repos.pack.fsck import Checker
 from gitdeploy.repos.pack.idents import Broken
@@ -33,8 +33,8 @@ from gitdeploy.repos.pack.limits import (
 from gitdeploy.repos.pack.packfile import PackFile
 from gitdeploy.repos.pack.trees import entry_starts
 
-_TREE_OPS = 1000
-"""A tree with so many instructions in its delta is read whole: little of it is as before."""
+_TREE_DELTA = 4096
+"""A tree whose delta is longer is read whole: little of it is as before."""
 
 
 class _Base:
@@ -171,13 +171,11 @@ class Resolver:
         self._check_sizes(base, source, size)
         ops: list[Op] = []
         content: Content
-        if (
-            isinstance(delta, bytes)
-            and isinstance(base.content, bytes)
-            and len(delta) <= OPS_MAX
-            and size <= HELD
-        ):
-            content, ops = apply_with_ops(base.content, delta, at, size)
+        if isinstance(delta, bytes) and isinstance(base.content, bytes) and size <= HELD:
+            if kind == TREE and len(delta) <= _TREE_DELTA and base.position >= 0:
+                content, ops = apply_with_ops(base.content, delta, at, size)
+            else:
+                content = apply_held(base.content, delta, at, size)
         else:
             content = self._resolve_big(base.content, delta, at, size)
         digest = hashlib.sha1(b"%s %d\0" % (TYPE_NAMES[kind], size), usedforsecurity=False)
@@ -191,12 +189,7 @@ class Resolver:
         starts = None
         if kind != BLOB:
             try:
-                if (
-                    kind == TREE
-                    and 0 < len(ops) < _TREE_OPS
-                    and base.position >= 0
-                    and isinstance(base.content, bytes)
-                ):
+                if ops and isinstance(base.content, bytes):
                     if base.starts is None:
                         base.starts = entry_starts(base.content)
                     starts = self._checker.check_derived(

@@ -1,4 +1,4 @@
-"""Two ways to apply a delta, one result; and what is wrong is refused by each."""
+"""Three ways to apply a delta, one result; and what is wrong is refused by each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gitdeploy.repos.pack.content import Gatherer, Spilled, pieces
 from gitdeploy.repos.pack.delta import (
+    apply_held,
     apply_in_pieces,
     apply_with_ops,
     delta_sizes,
@@ -18,7 +19,7 @@ from gitdeploy.repos.pack.delta import (
 from gitdeploy.repos.pack.limits import PIECE, PackError
 
 _ANY = settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -48,6 +49,7 @@ def test_a_delta_of_dulwich_gives_the_result_in_each_way(
     result = base[at:] + extra + base[: at // 2]
     delta = b"".join(create_delta(base, result))
     _, size, start = delta_sizes(delta)
+    assert apply_held(base, delta, start, size) == result
     made, ops = apply_with_ops(base, delta, start, size)
     assert made == result
     assert [begin for begin, _, _ in ops] == [
@@ -73,6 +75,7 @@ def test_each_way_refuses_what_another_refuses(
     _, size, at = delta_sizes(delta)
     results = []
     for way in (
+        lambda: apply_held(base, delta, at, size),
         lambda: apply_with_ops(base, delta, at, size)[0],
         lambda: in_pieces(base, delta, tmp_path),
     ):
@@ -80,7 +83,7 @@ def test_each_way_refuses_what_another_refuses(
             results.append(way())
         except PackError:
             results.append(None)
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
 
 
 def test_instructions_across_the_windows_edge_are_read_whole(tmp_path: Path) -> None:
