@@ -21,13 +21,14 @@ from gitdeploy.web.errors import Forbidden, TooMany, Unauthorized
 from gitdeploy.web.forwarded import client_address, way_in
 from gitdeploy.web.principal import Principal, administrator, digest, of_token
 from gitdeploy.web.route import Route
+from gitdeploy.web.router import state_of
 from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.throttle import Throttle
 
 THROTTLE = web.AppKey("throttle", Throttle)
 COOKIE = "gitdeploy_session"
 SESSION_SECONDS = 7 * 86_400
-_ACCESS = "gitdeploy.access"
+_ACCESS = "access"
 
 
 @dataclass(slots=True)
@@ -47,9 +48,7 @@ class Access:
 
 def access_of(request: web.Request) -> Access:
     """The request's access; empty before `authorize`."""
-    access = request.get(_ACCESS)
-    if not isinstance(access, Access):
-        access = request[_ACCESS] = Access()
+    access: Access = state_of(request).setdefault(_ACCESS, Access())
     return access
 
 

@@ -12,13 +12,13 @@ from gitdeploy.web.auth import access_of, authorize
 from gitdeploy.web.errors import Misdirected, to_response
 from gitdeploy.web.forwarded import client_address, page_host_allowed
 from gitdeploy.web.route import Handler, Route
-from gitdeploy.web.router import route_of
+from gitdeploy.web.router import route_of, state_of
 from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.problem import as_page
 
 CLIENT_LEFT = 499  # nginx' number for a client that closed before it had its answer
-_AUTHORIZED = "gitdeploy.authorized"
-_SENT = "gitdeploy.sent"
+_AUTHORIZED = "authorized"
+_SENT = "sent"
 
 
 @web.middleware
@@ -45,7 +45,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def admit(request: web.Request, route: Route | None) -> None:
     """Let the request through to its handler, once; raises what `authorize` does."""
-    if route is None or request.get(_AUTHORIZED):
+    if route is None or state_of(request).get(_AUTHORIZED):
         return
     if route.path.startswith("/ui") and not page_host_allowed(
         request, services_of(request).options
@@ -55,7 +55,7 @@ async def admit(request: web.Request, route: Route | None) -> None:
             "Use the server's address, or set scm_domain to the name or to what it ends in.",
         )
     await authorize(request, route)
-    request[_AUTHORIZED] = True
+    state_of(request)[_AUTHORIZED] = True
 
 
 async def expect(request: web.Request) -> web.StreamResponse | None:
@@ -81,13 +81,13 @@ async def expect(request: web.Request) -> web.StreamResponse | None:
 
 async def remember_sent(request: web.Request, response: web.StreamResponse) -> None:
     """A handler of `on_response_prepare`: from here on no other answer can be given."""
-    request[_SENT] = response
+    state_of(request)[_SENT] = response
 
 
 def _failed(request: web.Request, error: Exception, route: Route | None) -> web.StreamResponse:
     log = services_of(request).events.log
     where: dict[str, Any] = {"method": request.method, "path": request.path}
-    sent = request.get(_SENT)
+    sent = state_of(request).get(_SENT)
     if isinstance(sent, web.StreamResponse):
         # Cut the connection, so that the client sees that the body isn't whole.
         if not isinstance(error, ConnectionError):

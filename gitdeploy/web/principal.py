@@ -18,7 +18,7 @@ IMPLIED: dict[Scope, frozenset[Scope]] = {
     "admin": frozenset({"read", "run", "deploy", "admin"}),
 }
 TOKEN_PREFIX = "gd_"  # noqa: S105 — what a token begins with, so that it can be found in logs
-ADMIN = "admin"
+ADMIN = "administrator"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ class Table(AbstractResource):
             found = node_routes.get(method)
             if found is not None:
                 served, names = found
-                return UrlMappingMatchInfo(dict(zip(names, values, strict=True)), served), set()
+                return Matched(dict(zip(names, values, strict=True)), served), set()
             allowed.update(node_routes)
         if "GET" in allowed:
             allowed.add("HEAD")
@@ -153,7 +153,18 @@ class Table(AbstractResource):
         return len(self._routes)
 
 
-class _Refused(UrlMappingMatchInfo):
+class Matched(UrlMappingMatchInfo):
+    """What the path gave, and `state`: what middlewares and handlers keep of the request.
+
+    (aiohttp's own store on the request wants keys that its older releases don't have.)
+    """
+
+    def __init__(self, values: dict[str, str], route: ResourceRoute) -> None:
+        super().__init__(values, route)
+        self.state: dict[str, Any] = {}
+
+
+class _Refused(Matched):
     """A path that isn't looked up because of what is in it; raises within the middlewares."""
 
     def __init__(self, error: Invalid) -> None:
@@ -185,6 +196,12 @@ def route_of(match_info: AbstractMatchInfo) -> Route | None:
     """The line of the table that a request was matched with."""
     served = getattr(match_info, "route", None)
     return served.route if isinstance(served, TableRoute) else None
+
+
+def state_of(request: web.Request) -> dict[str, Any]:
+    """What is kept of this request; nothing is, where no route was found."""
+    match_info = request.match_info
+    return match_info.state if isinstance(match_info, Matched) else {}
 
 
 def _put(

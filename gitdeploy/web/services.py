@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     background: Background = field(default_factory=Background)
     draining: bool = False
+    _making: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def create_app(self, name: str) -> bool:
         """Make an app with its bare repository; False where it is there already.
@@ -62,10 +64,11 @@ class Services:
         created = await self.store.apps.create(name, at=self.clock.now())
         if not created and await self.store.apps.get(name) is None:
             raise Conflict(f"The app {name} is being deleted.", "Try again in a moment.")
-        try:
-            self.repositories.open(name)
-        except NotFound:  # a new app, or one whose making a crash has cut off
-            await self.repositories.create(name)
+        async with self._making:
+            try:
+                self.repositories.open(name)
+            except NotFound:  # a new app, or one whose making a crash has cut off
+                await self.repositories.create(name)
         if created:
             self.events.app_log(name).info("app.created")
         return created

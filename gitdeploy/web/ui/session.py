@@ -6,7 +6,7 @@ import hmac
 import secrets
 from functools import cache
 from importlib import resources
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -97,14 +97,12 @@ async def style(request: web.Request) -> web.Response:
 
 def local_target(text: str | None) -> str:
     """Where to go on after signing in: a path of our pages, whatever was asked."""
-    if not text or not text.isprintable() or "\\" in text:
+    target = (text or "").partition("#")[0]
+    path = target.partition("?")[0]
+    plain = target.isascii() and target.isprintable() and not set(target) & set('\\ "<>')
+    if not plain or not path.startswith(_START) or "//" in path or ".." in path:
         return _START
-    parts = urlsplit(text)
-    if parts.scheme or parts.netloc or not parts.path.startswith(_START) or "//" in parts.path:
-        return _START
-    if ".." in parts.path.split("/"):
-        return _START
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return target
 
 
 @cache
