@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import struct
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from pathlib import Path
 
 from gitdeploy.repos.pack.content import Spilled
@@ -89,6 +89,23 @@ class MissingLinks(Mapping[bytes, tuple[bytes, int]]):
         if at < 0:
             raise KeyError(child)
         return self._entries.oid(self._parents[at]), self._kinds[at]
+
+    def items(self) -> ItemsView[bytes, tuple[bytes, int]]:
+        """In order, without a look-up for each."""
+        return _Items(self)
+
+    def in_order(self) -> Iterator[tuple[bytes, tuple[bytes, int]]]:
+        """What `items` iterates over."""
+        oid = self._entries.oid
+        for child, parent, kind in zip(self.children, self._parents, self._kinds, strict=True):
+            yield child, (oid(parent), kind)
+
+
+class _Items(ItemsView[bytes, tuple[bytes, int]]):
+    _mapping: MissingLinks
+
+    def __iter__(self) -> Iterator[tuple[bytes, tuple[bytes, int]]]:
+        return self._mapping.in_order()
 
 
 def missing_links(links: Links, index: OidIndex, entries: Entries, limit: int) -> MissingLinks:

@@ -44,6 +44,7 @@ def test_many_missing_links_are_all_found(index: Index, monkeypatch: pytest.Monk
     assert len(wanted) == 2000
     assert dict(done.missing_links) == {child: (parent, BLOB) for child, parent in wanted.items()}
     assert all(child in done.missing_links for child in wanted)
+    assert dict(done.missing_links.items()) == dict(done.missing_links)
     assert b"\x55" * 20 not in done.missing_links
     with pytest.raises(KeyError):
         done.missing_links[b"\x55" * 20]
