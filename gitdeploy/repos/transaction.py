@@ -12,7 +12,6 @@ write, as `git clone` does it: a file and an fsync for each of 10,000 would take
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -126,7 +125,7 @@ class RefTransaction:
         fresh = [ref for ref in created if ref not in there]
         if not fresh:
             return
-        names = there.keys() | set(created)
+        names = there.keys() | {u.ref for u in self._updates}  # a deletion has its lock there
         directories: set[str] | None = None
         if len(fresh) > _MANY:
             directories = {parent for name in names for parent in _parents(name)}
@@ -155,6 +154,9 @@ class RefTransaction:
 
     def _lock_for(self, update: RefUpdate) -> None:
         self._lock(update.ref)
+        path = self._refs.git_dir / update.ref
+        if update.new != ZERO and path.is_dir():  # empty ones are what deleted refs left
+            _remove_tree_of_nothing(path)
 
     def _lock(self, ref: str) -> None:
         path = self._refs.git_dir / f"{ref}.lock"
@@ -206,9 +208,6 @@ class RefTransaction:
 
     def _rename(self, ref: str) -> None:
         path = self._refs.git_dir / ref
-        with contextlib.suppress(OSError):  # empty directories that deleted refs left
-            if path.is_dir():
-                _remove_tree_of_nothing(path)
         (self._refs.git_dir / f"{ref}.lock").replace(path)
         os.close(self._locks.pop(ref))
 
