@@ -1,7 +1,13 @@
-"""Stop one execution: shutdown file and SIGTERM, wait, SIGKILL of the whole tree."""
+"""Stop one execution: shutdown file, SIGTERM, wait, SIGKILL of the whole tree.
+
+A continuous job that was written for Kudu knows the file alone: SIGTERM would kill it before it
+could look. So a process that does nothing about SIGTERM gets it only when half of its time is
+over; one that handles or ignores it gets both at once.
+"""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from gitdeploy.store import Execution
@@ -32,8 +38,8 @@ async def stop(
 ) -> Execution:
     """End an execution in an orderly way; returns when it is recorded.
 
-    `wait` seconds (default: the job's `stopping_wait_time`) lie between SIGTERM and SIGKILL. The
-    end is recorded as `verdict`, the first one where several stop it at once. Once begun this
+    `wait` seconds (default: the job's `stopping_wait_time`) lie between the first word of it and
+    SIGKILL. The end is recorded as `verdict`, the first one where several stop it at once. Once begun this
     goes on even if the caller is cancelled: a half-stopped job helps nobody.
     """
     if live.verdict is None:
@@ -47,12 +53,28 @@ async def stop(
 
 async def _end_process(context: Context, live: Live, wait: float, reason: str | None) -> None:
     live.log.info("job.stopping", pid=live.handle.pid, wait=wait, reason=reason)
+    remaining = wait
     if live.execution.kind == "continuous":
         _announce(shutdown_file(context, live.execution))
+        if dies_of(live.handle.pid, signal.SIGTERM):
+            remaining = wait / 2
+            if await within(context.clock, wait - remaining, [live.exited]):
+                return
     context.holders.terminate(live.handle)
-    if not await within(context.clock, wait, [live.exited]):
+    if not await within(context.clock, remaining, [live.exited]):
         live.log.warning("job.killed", pid=live.handle.pid, waited=wait)
         await context.holders.kill_tree(live.handle)
+
+
+def dies_of(pid: int, number: int) -> bool:
+    """Whether a process neither catches nor ignores a signal (proc(5), SigCgt and SigIgn)."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    masks = dict(line.split(":\t", 1) for line in text.splitlines() if line.startswith("Sig"))
+    handled = int(masks.get("SigCgt", "0"), 16) | int(masks.get("SigIgn", "0"), 16)
+    return not handled >> (number - 1) & 1
 
 
 def _announce(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -18,6 +19,12 @@ import aiohttp
 from tests.support import GIT_ENVIRONMENT, eventually, git
 
 ADMIN = "gd_" + "scenario-admin-token-of-43-characters-00000"
+
+
+def basic(token: str) -> dict[str, str]:
+    """HTTP Basic with a token as the password."""
+    credentials = base64.b64encode(f"dev:{token}".encode()).decode()
+    return {"Authorization": f"Basic {credentials}"}
 
 
 class Server:
@@ -102,7 +109,7 @@ class Server:
     ) -> Any:
         """One request; the decoded JSON (or text) of an answer whose status must be as told."""
         expected = (status,) if isinstance(status, int) else status
-        auth = aiohttp.BasicAuth("dev", token) if token else None
+        sent = {**(basic(token) if token else {}), **(headers or {})}
         async with aiohttp.ClientSession() as session:
             data = body if isinstance(body, bytes | str) else None
             kwargs: dict[str, Any] = {"data": data} if data is not None else {"json": body}
@@ -110,7 +117,7 @@ class Server:
                 kwargs = {}
             url = path if path.startswith("http") else self.url + path
             async with session.request(
-                method, url, auth=auth, headers=headers, allow_redirects=False, **kwargs
+                method, url, headers=sent, allow_redirects=False, **kwargs
             ) as response:
                 text = await response.text()
                 assert response.status in expected, (method, path, response.status, text)
@@ -128,8 +135,11 @@ class Server:
             session.request(
                 method,
                 self.url + path,
-                auth=aiohttp.BasicAuth("dev", ADMIN),
-                headers={"Accept": accept, **{k.replace("_", "-"): v for k, v in headers.items()}},
+                headers={
+                    **basic(ADMIN),
+                    "Accept": accept,
+                    **{k.replace("_", "-"): v for k, v in headers.items()},
+                },
             ) as response,
         ):
             assert response.status in (200, 202), (response.status, await response.text())

@@ -148,7 +148,7 @@ async def test_what_is_wrong_with_one_job_is_told_and_the_others_run(
     assert "App_Data/jobs/triggered/weekly/settings.job" in words
     assert "schedule" in words
     assert "0 0 6 * * MON" in words, "the six-field spelling is the fix"
-    assert "No runnable script file was found" in words
+    assert "no runnable script file was found" in words
     assert "deployed" in words
     assert (await server.job("ticker"))["status"] == "Running"
     weekly = await server.job("weekly", kind="triggered")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.supervise.stage import Stage
+from tests.unit.supervise.conftest import ManualClock
 
 
 class Stages:
@@ -25,7 +27,11 @@ class Stages:
 
     async def close(self, stage: Stage, *, stop_jobs: bool) -> None:
         self._open.remove(stage)
-        await stage.close(stop_jobs=stop_jobs)
+        closing = asyncio.ensure_future(stage.close(stop_jobs=stop_jobs))
+        while isinstance(stage.clock, ManualClock) and not closing.done():
+            await asyncio.wait({closing}, timeout=0.05)
+            await stage.clock.advance(1)  # a process that was just started may need its time
+        await closing
 
     async def close_all(self) -> None:
         for stage in list(self._open):

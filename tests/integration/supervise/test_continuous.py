@@ -71,6 +71,41 @@ while True: time.sleep(0.05)
     assert (ended.status, ended.exit_code) == ("stopped", 7)
 
 
+async def test_a_job_that_knows_only_the_shutdown_file_gets_the_time_to_see_it(
+    stage: Stage,
+) -> None:
+    await stage.deploy(
+        {
+            "continuous/azure/run.py": """
+import os, time
+print("starts", flush=True)
+while not os.path.exists(os.environ["WEBJOBS_SHUTDOWN_FILE"]):
+    time.sleep(0.02)
+print("tidies up", flush=True)
+"""
+        }
+    )
+    execution = await stage.newest("continuous", "azure")
+    await eventually(lambda: "starts" in stage.output(execution))
+    await stage.supervisor.disable(APP, "continuous", "azure")
+    assert stage.output(execution) == "starts\ntidies up\n"
+    ended = await stage.newest("continuous", "azure")
+    assert (ended.status, ended.exit_code) == ("stopped", 0)
+
+
+async def test_a_job_that_knows_neither_is_ended_by_sigterm_at_half_time(stage: Stage) -> None:
+    await stage.deploy(
+        {
+            "continuous/plain/run.py": "import time\nprint('starts', flush=True)\ntime.sleep(99)\n",
+            "continuous/plain/settings.job": '{"stopping_wait_time": 0.6}',
+        }
+    )
+    execution = await stage.newest("continuous", "plain")
+    await eventually(lambda: "starts" in stage.output(execution))
+    await stage.supervisor.disable(APP, "continuous", "plain")
+    assert (await stage.newest("continuous", "plain")).exit_code == 128 + 15
+
+
 async def test_a_job_deaf_to_sigterm_is_killed_with_its_daemonised_grandchild(
     stage: Stage,
 ) -> None:
