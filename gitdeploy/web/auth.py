@@ -36,7 +36,8 @@ class Access:
     """What was found out about a request's caller, kept with the request.
 
     `app` is the app of the path; None where the path has none, or where an admin's push is about
-    to create it. `target` is what the audit log names, where a handler knows it better.
+    to create it. `target` and `result` are what the audit log says, where a handler
+    knows it better; `recorded` that it has it already.
     """
 
     principal: Principal | None = None
@@ -44,6 +45,7 @@ class Access:
     session: Session | None = None
     target: str | None = None
     result: str | None = None
+    recorded: bool = False
 
 
 def access_of(request: web.Request) -> Access:

@@ -32,6 +32,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
     except asyncio.CancelledError:
         if route is not None and route.audited:
+            access_of(request).result = f"{CLIENT_LEFT} The client left"
             services.background.start(record_write(request, route, CLIENT_LEFT))
         raise
     except Exception as error:

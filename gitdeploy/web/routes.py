@@ -13,7 +13,7 @@ from gitdeploy.web.fetching import FETCHER, Fetcher
 from gitdeploy.web.following import CLOSING
 from gitdeploy.web.git import git_routes
 from gitdeploy.web.headers import set_headers
-from gitdeploy.web.kudu import continuous, deployments, logstream, settings, triggered
+from gitdeploy.web.kudu import continuous, deployments, logstream, settings, triggered, webjobs
 from gitdeploy.web.middleware import around, expect, remember_sent
 from gitdeploy.web.openapi import document
 from gitdeploy.web.route import JSON, Answer, Route
@@ -44,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     *tokens.ROUTES,
     *git_routes(),
     *hooks_in.ROUTES,
+    *webjobs.ROUTES,
     *continuous.ROUTES,
     *triggered.ROUTES,
     *deployments.ROUTES,

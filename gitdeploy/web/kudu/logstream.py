@@ -142,6 +142,7 @@ ROUTES = (
     Route(
         method="GET",
         path=f"{API}/events",
+        aliases=spellings("events"),
         handler=events,
         operation="app.events",
         scope="read",

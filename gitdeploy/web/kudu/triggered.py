@@ -9,6 +9,7 @@ from aiohttp import web
 from gitdeploy.errors import NotFound
 from gitdeploy.store import Execution
 from gitdeploy.web.answers import as_json, tagged, text
+from gitdeploy.web.audit import record_write
 from gitdeploy.web.following import follow_run, run_to_end
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.github import as_text
@@ -28,6 +29,7 @@ from gitdeploy.web.route import (
     Route,
     stream,
 )
+from gitdeploy.web.router import route_of
 from gitdeploy.web.services import services_of
 from gitdeploy.web.streams import negotiate
 
@@ -70,6 +72,9 @@ async def start(request: web.Request) -> web.StreamResponse:
     way = way_in(request, services.options.scm_domain)
     location = run(execution, way, services.clock.now()).url
     if form is not None:
+        route = route_of(request.match_info)
+        assert route is not None
+        await services.background.complete(record_write(request, route, 200))
         return await run_to_end(request, execution, location, form)
     return web.Response(status=202, headers={"Location": location})
 

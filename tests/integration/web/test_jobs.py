@@ -104,6 +104,19 @@ async def test_a_run_is_accepted_recorded_and_readable(client: Client, server: S
     assert job["latest_run"] == run
 
 
+async def test_both_kinds_come_in_one_list(client: Client) -> None:
+    for path in ("/apps/shop/api/webjobs", "/apps/shop/jobs"):
+        jobs = (await client.get(path)).json
+        assert [(job["type"], job["name"]) for job in jobs] == [
+            ("continuous", "ticker"),
+            ("triggered", "nightly"),
+            ("triggered", "report"),
+            ("triggered", "slow"),
+        ]
+    one = (await client.get(f"{API}/triggeredwebjobs/nightly")).json
+    assert jobs[1] == one
+
+
 async def test_a_second_run_at_once_is_a_conflict(client: Client) -> None:
     assert (await client.ask("POST", f"{API}/triggeredwebjobs/slow/run")).status == 202
     second = await client.ask("POST", f"{API}/triggeredwebjobs/slow/run")
@@ -158,15 +171,15 @@ async def test_a_followed_run_ends_with_its_status_and_exit_code(client: Client)
     assert {r["job"] for r in records} == {"report"}
 
 
-async def test_a_followed_run_goes_on_when_its_client_leaves(
-    client: Client, server: Server
-) -> None:
+async def test_a_followed_run_goes_on_when_its_client_leaves(client: Client, admin: Client) -> None:
     path = f"{API}/triggeredwebjobs/slow/run?follow=true"
     async with client.stream(path, method="POST", accept="text/plain") as response:
         assert await response.content.readline() == b"slow begins\n"
         response.close()
     (run,) = (await client.get(f"{API}/triggeredwebjobs/slow/history")).json["runs"]
     assert run["status"] == "Running"
+    (entry,) = [e for e in (await admin.get("/api/audit")).json if e["what"] == "triggered.run"]
+    assert (entry["who"], entry["on"], entry["result"]) == ("run", "shop/slow", "200 OK")
 
 
 async def test_a_live_log_is_resumed_without_loss_or_repetition(client: Client) -> None:

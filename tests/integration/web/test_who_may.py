@@ -60,6 +60,17 @@ async def test_every_guarded_path_lets_its_scope_and_the_higher_ones_through(
             assert found not in (401, 403, 500), (scope, route.operation, found)
 
 
+async def test_asking_for_refs_to_push_takes_more_than_to_fetch(admin: Client, shop: Site) -> None:
+    client = await admin.token_for("run")
+    for base in ("/shop.git", "/apps/shop.git", "/apps/shop"):
+        fetch = await client.get(f"{base}/info/refs?service=git-upload-pack")
+        push = await client.get(f"{base}/info/refs?service=git-receive-pack")
+        assert (fetch.status, push.status) == (200, 403)
+    unknown = "/nope.git/info/refs?service=git-receive-pack"
+    assert (await (await admin.token_for("deploy")).get(unknown)).status == 404
+    assert (await admin.get(unknown)).status == 200  # an admin's push makes the app
+
+
 async def test_a_forbidden_app_and_an_unknown_one_answer_alike(admin: Client, shop: Site) -> None:
     other = await admin.token_for("deploy", apps=["other"])
     for route in GUARDED:
