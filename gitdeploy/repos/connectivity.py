@@ -16,7 +16,7 @@ The ordinary push so needs no child process; a wrong "complete" is impossible.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import islice
 
 from dulwich.objects import Commit, parse_tree
@@ -29,7 +29,7 @@ from gitdeploy.repos.pack import IndexedPack
 GIT = "git"
 _SMALL = 64
 _BATCH = 50_000
-_DIRECTORY = 0o040000
+_DIRECTORY, _GITLINK = 0o040000, 0o160000
 
 Link = tuple[bytes | None, int | None]
 """The object (None: a ref) that needs another, and the type it takes that for."""
@@ -60,15 +60,19 @@ def check(
     old_tips = [tip for tip in tips if tip not in pack.new_oids]
     _require(objects, dict.fromkeys(old_tips, (None, None)), shallow)
     missing = pack.missing_links
-    children = list(missing) if len(missing) <= _BATCH else []
-    for batch in [children] if children else _batches(missing):
-        links: dict[bytes, Link] = {child: missing[child] for child in batch}
-        _require(objects, links, shallow)
-    doubtful = {child for child in children if child not in reachable}
+    if len(missing) > _BATCH:  # more than one would want to hold: the tips' walk has to do
+        for batch in _batches(missing):
+            _require(objects, {child: missing[child] for child in batch}, shallow)
+        _walk(objects, tips, reachable, quarantine)
+        return
+    doubtful = {child for child in missing if child not in reachable}
+    settled: set[bytes] = set()
     if doubtful and pack.count <= _SMALL:
-        _Neighbours(objects, pack, doubtful, reachable).settle()
-    starts = [tip for tip in old_tips if tip not in reachable]
-    if doubtful or starts or len(missing) > _BATCH:
+        settled = _Neighbours(objects, pack, reachable).settle(doubtful)
+    rest = {child: link for child, link in missing.items() if child not in settled}
+    _require(objects, rest, shallow)
+    doubtful -= settled
+    if doubtful or any(tip not in reachable for tip in old_tips):
         # the tips lead to everything the refs will need; `doubtful` adds what none of them needs
         _walk(objects, [*tips, *doubtful], reachable, quarantine)
 
@@ -94,18 +98,11 @@ def _require(objects: Objects, links: Mapping[bytes, Link], shallow: frozenset[b
 
 
 class _Neighbours:
-    """Finds doubtful entries of new trees in the trees of the commits that the push builds on."""
+    """Finds entries of new trees in the trees of the commits that the push builds on."""
 
-    def __init__(
-        self,
-        objects: Objects,
-        pack: IndexedPack,
-        doubtful: set[bytes],
-        reachable: frozenset[bytes],
-    ) -> None:
+    def __init__(self, objects: Objects, pack: IndexedPack, reachable: frozenset[bytes]) -> None:
         self._objects = objects
         self._pack = pack
-        self._doubtful = doubtful
         self._boundary = [
             child
             for child, (parent, _) in pack.missing_links.items()
@@ -113,24 +110,22 @@ class _Neighbours:
         ]
         self._seen: set[tuple[bytes, bytes]] = set()
 
-    def settle(self) -> None:
-        """Take out of `doubtful` what is found."""
-        if not self._boundary:
-            return
+    def settle(self, doubtful: Set[bytes]) -> set[bytes]:
+        """Those of `doubtful` that are found, of the right type."""
         olds = [tree for commit in self._boundary if (tree := self._old_tree(commit)) is not None]
         news = [
             bytes.fromhex(Commit.from_string(self._pack.read(oid)[1]).tree.decode())
-            for oid in self._pack.new_oids
+            for oid in (self._pack.new_oids if olds else ())
             if self._pack.type_of(oid) == COMMIT
         ]
+        settled: set[bytes] = set()
         for new in news:
             for old in olds:
-                if not self._doubtful:
-                    return
                 if new == old:
-                    self._doubtful.discard(new)
-                else:
-                    self._compare(new, old)
+                    settled.add(new)
+                elif not doubtful <= settled:
+                    settled |= self._compare(new, old)
+        return settled & doubtful
 
     def _old_tree(self, commit: bytes) -> bytes | None:
         found = self._objects.read(commit)
@@ -138,8 +133,9 @@ class _Neighbours:
             return None
         return bytes.fromhex(Commit.from_string(found[1]).tree.decode())
 
-    def _compare(self, new: bytes, old: bytes) -> None:
+    def _compare(self, new: bytes, old: bytes) -> set[bytes]:
         """Two trees that stand at one path: the same entry in both is one of a complete tree."""
+        common: set[bytes] = set()
         pairs = [(new, old)]
         while pairs:
             pair = pairs.pop()
@@ -150,13 +146,18 @@ class _Neighbours:
             if found is None or found[0] != TREE:
                 continue
             there = _entries(found[1])
-            known = {(oid, mode == _DIRECTORY) for mode, oid in there.values()}
+            known = {
+                (oid, mode == _DIRECTORY)
+                for mode, oid in there.values()
+                if mode != _GITLINK  # a commit of elsewhere, that need not be here
+            }
             for name, (mode, oid) in _entries(self._pack.read(pair[0])[1]).items():
                 directory = mode == _DIRECTORY
                 if (oid, directory) in known:
-                    self._doubtful.discard(oid)
+                    common.add(oid)
                 elif directory and name in there and there[name][0] == _DIRECTORY:
                     pairs.append((oid, there[name][1]))
+        return common
 
 
 def _entries(tree: bytes) -> dict[bytes, tuple[int, bytes]]:
@@ -208,7 +209,7 @@ def _walk_here(objects: Objects, starts: Sequence[bytes], reachable: frozenset[b
 
 def _edges(kind: int, data: bytes) -> list[bytes]:
     if kind == TREE:
-        return [oid for mode, oid in _entries(data).values() if mode != 0o160000]
+        return [oid for mode, oid in _entries(data).values() if mode != _GITLINK]
     head = data.partition(b"\n\n")[0].split(b"\n")
     keys = (b"object",) if kind == TAG else (b"tree", b"parent")
     return [bytes.fromhex(line[-40:].decode()) for line in head if line.split(b" ")[0] in keys]

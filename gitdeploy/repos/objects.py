@@ -40,6 +40,7 @@ class Objects:
         self.directory = directory
         self._packs: tuple[PackFile, ...] = ()
         self._listed: tuple[int, int] | None = None
+        self._settled = False
         self._lock = threading.Lock()
         self._bases = _Bases(_CACHE)
 
@@ -50,7 +51,7 @@ class Objects:
     def present(self, oids: Collection[bytes]) -> set[bytes]:
         """Which of these objects are stored."""
         found: set[bytes] = set()
-        for pack in self.packs():
+        for pack in self.packs(fresh=True):
             # about 2 µs a look-up here, 0.1 µs a name of the whole index there
             if len(oids) * 20 < pack.count:
                 found.update(oid for oid in oids if pack.find(oid) is not None)
@@ -76,40 +77,44 @@ class Objects:
 
     def with_prefix(self, prefix: str) -> set[str]:
         """The ids (hex) that begin with these hex digits, at least two."""
-        found = {name for pack in self.packs() for name in pack.with_prefix(prefix)}
+        found = {name for pack in self.packs(fresh=True) for name in pack.with_prefix(prefix)}
         directory = self.directory / prefix[:2]
         if directory.is_dir():
             names = (prefix[:2] + e.name for e in os.scandir(directory) if len(e.name) == 38)
             found.update(name for name in names if name.startswith(prefix))
         return found
 
-    def packs(self) -> tuple[PackFile, ...]:
-        """The packs that are there now, newest first."""
+    def packs(self, *, fresh: bool = False) -> tuple[PackFile, ...]:
+        """The packs that are there now.
+
+        `fresh`: also those that came in the same tick of the directory's clock as the last
+        listing; without it a look-up that finds nothing has to ask again.
+        """
         directory = self.directory / "pack"
         try:
             stat = directory.stat()
         except FileNotFoundError:
             return ()
         state = (stat.st_ino, stat.st_mtime_ns)
-        if self._listed == state:
+        if self._listed == state and (self._settled or not fresh):
             return self._packs
         with self._lock:
             now = time.time_ns()
             known = {pack.path.name: pack for pack in self._packs}
-            names = [e.name for e in os.scandir(directory) if e.name.endswith(".idx")]
             packs: list[PackFile] = []
-            for name in names:
-                pack = known.get(name[:-4] + ".pack")
+            for entry in os.scandir(directory):
+                if not entry.name.endswith(".idx"):
+                    continue
+                pack = known.get(entry.name[:-4] + ".pack")
                 if pack is None:
                     try:
-                        pack = PackFile(directory / name)
+                        pack = PackFile(directory / entry.name)
                     except FileNotFoundError:  # repacked between listing and opening
                         continue
-                    packs.insert(0, pack)
-                else:
-                    packs.append(pack)
+                packs.append(pack)
             self._packs = tuple(packs)
-            self._listed = state if now - stat.st_mtime_ns > _RACY else None
+            self._listed = state
+            self._settled = now - stat.st_mtime_ns > _RACY
             return self._packs
 
     def forget(self) -> None:
@@ -127,11 +132,17 @@ class Objects:
             return read()
 
     def _locate(self, oid: bytes) -> tuple[PackFile, int] | None:
-        for pack in self.packs():
-            offset = pack.find(oid)
-            if offset is not None:
-                return pack, offset
-        return None
+        packs = self.packs()
+        while True:
+            for pack in packs:
+                offset = pack.find(oid)
+                if offset is not None:
+                    return pack, offset
+            if self._settled:
+                return None
+            before, packs = packs, self.packs(fresh=True)
+            if packs == before:
+                return None
 
     def _header(self, oid: bytes) -> tuple[int, int] | None:
         place = self._locate(oid)

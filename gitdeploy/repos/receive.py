@@ -174,16 +174,12 @@ class _Receiving:
         repository, environment = self.repository, self.quarantine.environment()
         self.objects = pack.count
         duplicates.compare(repository.objects, pack)
-        refs = repository.ref_store.all()
-        reachable = {bytes.fromhex(oid) for oid in refs.values()}
-        peeled = (repository.peel(oid) for ref, oid in refs.items() if ref.startswith("refs/tags/"))
-        reachable.update(bytes.fromhex(oid) for oid in peeled if oid is not None)
         tips = [bytes.fromhex(u.new) for u in self.request.updates if u.new != ZERO]
         connectivity.check(
             repository.objects,
             pack,
             tips,
-            reachable=frozenset(reachable),
+            reachable=repository.reachable(),
             quarantine=environment,
             shallow=self.request.shallow,
         )

@@ -119,6 +119,19 @@ class Repository:
         self._peeled[oid] = target
         return target
 
+    def reachable(self) -> frozenset[bytes]:
+        """What refs stand at, and what the tags among it lead to; the ids as bytes."""
+        refs, packed = self.ref_store.all(), self.ref_store.packed()
+        found = set(refs.values())
+        for ref, oid in refs.items():
+            if packed.complete and packed.refs.get(ref) == oid:
+                target = packed.peeled.get(ref)
+            else:
+                target = self.peel(oid) if ref.startswith("refs/tags/") else None
+            if target is not None:
+                found.add(target)
+        return frozenset(map(bytes.fromhex, found))
+
     def resolve(self, revision: str) -> str:
         """The commit that an id, a unique abbreviation of one, a branch or a tag stands for.
 

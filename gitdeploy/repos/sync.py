@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 _SIDE_BY_SIDE = 8
 
 
 def sync_all(descriptors: Sequence[int]) -> None:
-    """fsync open files in parallel; the first failure is raised when all have ended."""
-    if len(descriptors) <= 1:
-        for descriptor in descriptors:
-            os.fsync(descriptor)
-        return
-    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(descriptors))) as pool:
-        list(pool.map(os.fsync, descriptors))
+    """fsync open files in parallel; a failure is raised when all have ended."""
+    rest = list(descriptors)
+    failures: list[OSError] = []
+
+    def work() -> None:
+        while rest:
+            try:
+                os.fsync(rest.pop())
+            except IndexError:  # another thread was quicker
+                return
+            except OSError as error:
+                failures.append(error)
+
+    helpers = [Thread(target=work) for _ in range(min(len(rest), _SIDE_BY_SIDE) - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if failures:
+        raise failures[0]
 
 
 def sync_files(paths: Collection[Path]) -> None:

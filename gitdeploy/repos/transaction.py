@@ -73,13 +73,14 @@ class RefTransaction:
     def prepare(self) -> None:
         """Lock every ref and compare its old value."""
         self._check_names()
-        for update in self._updates:
+        locked = [u for u in self._updates if u.ref not in self._absent]
+        for update in locked:
             if update.ref not in self.refused:
                 self._attempt(update, self._lock_for)
         if self._many:
             self._refs.forget()
             self._there = self._refs.all()  # once, now that nobody can move them
-        for update in self._updates:
+        for update in locked:
             if update.ref not in self.refused:
                 self._attempt(update, self._compare)
         if self._atomic and self.refused:
@@ -122,10 +123,12 @@ class RefTransaction:
         """A ref can't be where another has its directory; nor be below another."""
         created = [u.ref for u in self._updates if u.new != ZERO]
         there = self._refs.all()
+        gone = {u.ref for u in self._updates if u.new == ZERO}
+        self._absent = gone - there.keys() - self._refs.odd()  # done already
         fresh = [ref for ref in created if ref not in there]
         if not fresh:
             return
-        names = there.keys() | {u.ref for u in self._updates}  # a deletion has its lock there
+        names = there.keys() | set(created)
         directories: set[str] | None = None
         if len(fresh) > _MANY:
             directories = {parent for name in names for parent in _parents(name)}
@@ -193,7 +196,7 @@ class RefTransaction:
             return None
         if now is None:
             if update.new == ZERO:
-                self._absent.add(update.ref)  # what was asked for is true already
+                self._absent.add(update.ref)  # it went in this moment
                 return None
             return f"failed to update ref: it doesn't exist, expected {update.old}"
         if update.old == ZERO:

@@ -222,6 +222,24 @@ async def test_an_entry_of_the_wrong_type_refuses_the_push(host: Host, clone: Cl
     assert host.files() == before
 
 
+async def test_a_submodules_commit_is_not_taken_for_an_object_of_ours(
+    host: Host, clone: Clone
+) -> None:
+    """A gitlink may name anything; a later tree that has it as a file needs it to be here."""
+    link = b"160000 sub\0" + bytes.fromhex(MISSING)
+    first = commit_of(object_id("tree", link))
+    base = object_id("commit", first)
+    body = commands((ZERO, base, "refs/heads/main")) + pack_of((2, link), (1, first))
+    assert (await take(host.repository, body))[0] is not None
+    file = b"100644 sub\0" + bytes.fromhex(MISSING)
+    second = commit_of(object_id("tree", file), base)
+    body = commands((base, object_id("commit", second), "refs/heads/main"))
+    push, answer = await take(host.repository, body + pack_of((2, file), (1, second)))
+    assert push is None
+    assert f"missing blob {MISSING}".encode() in answer
+    host.fsck()
+
+
 async def test_an_object_that_no_ref_reaches_must_be_complete(host: Host, clone: Clone) -> None:
     """A prune by age may have taken a part of what an old commit needs."""
     clone.commit({"a": "1"})
