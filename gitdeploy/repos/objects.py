@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitdeploy.repos.environment import git_environment
+from gitdeploy.repos.loose import Loose
 from gitdeploy.repos.packfile import OFS_DELTA, REF_DELTA, Entry, PackFile
 from gitdeploy.repos.types import RepositoryError
 
@@ -168,7 +169,9 @@ class Objects:
                 if offset is None:
                     header = self._header(base)
                     if header is None:
-                        raise RepositoryError(f"{pack.path} lacks the delta base {base.hex()}.")
+                        raise RepositoryError(
+                            f"{pack.path.name} lacks the delta base {base.hex()}."
+                        )
                     return header[0]
                 base = offset
             entry = pack.entry(base)
@@ -184,7 +187,7 @@ class Objects:
         kind, size, pieces = loose
         data = b"".join(pieces)
         if len(data) != size:
-            raise RepositoryError(f"{self._loose(oid)} doesn't have the length it says.")
+            raise RepositoryError(f"The object {oid.hex()} doesn't have the length it says.")
         return kind, data
 
     def _read_packed(self, pack: PackFile, offset: int) -> tuple[int, bytes]:
@@ -206,7 +209,7 @@ class Objects:
                 if inside is None or len(deltas) > pack.count:
                     found = None if inside is not None else self._read(entry.base)
                     if found is None:
-                        raise RepositoryError(f"{pack.path} lacks a base of its byte {at}.")
+                        raise RepositoryError(f"{pack.path.name} lacks a base of its byte {at}.")
                     kind, data = found
                     break
                 at = inside
@@ -262,10 +265,10 @@ class Objects:
         names = (e.name for e in os.scandir(self.directory) if len(e.name) == 2)
         return frozenset(bytes.fromhex(name) for name in names)
 
-    def _open_loose(self, oid: bytes) -> tuple[int, int, _Loose] | None:
+    def _open_loose(self, oid: bytes) -> tuple[int, int, Loose] | None:
         """Type, size and content of a loose object (gitformat-loose)."""
         try:
-            pieces = _Loose(self._loose(oid))
+            pieces = Loose(self._loose(oid))
         except FileNotFoundError:
             return None
         try:
@@ -273,45 +276,7 @@ class Objects:
             return _NUMBERS[word], int(size), pieces
         except (KeyError, ValueError, zlib.error) as error:
             pieces.close()
-            raise RepositoryError(f"{self._loose(oid)} is broken: {error}.") from error
-
-
-class _Loose(Iterator[bytes]):
-    """A loose object's file, inflated piece by piece; closes itself at its end."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        self._inflater = zlib.decompressobj()
-        self._head = b""
-
-    def header(self) -> bytes:
-        """The bytes before the NUL."""
-        data = self._inflater.decompress(self._file.read(4096), 1 << 16)
-        header, nul, self._head = data.partition(b"\0")
-        if not nul:
-            raise ValueError("no header")
-        return header
-
-    def __next__(self) -> bytes:
-        while True:
-            if self._head:
-                piece, self._head = self._head, b""
-                return piece
-            if self._inflater.eof:
-                break
-            data = self._inflater.unconsumed_tail or self._file.read(1 << 16)
-            if not data:
-                break
-            self._head = self._inflater.decompress(data, 1 << 20)
-        self.close()
-        raise StopIteration
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            self._file.close()
+            raise RepositoryError(f"The object {oid.hex()} is broken: {error}.") from error
 
 
 class _Bases:

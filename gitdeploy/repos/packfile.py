@@ -56,13 +56,16 @@ class PackFile:
             self._idx = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if self._idx[:_HEADER] != b"\xfftOc\0\0\0\2":
             raise RepositoryError(
-                f"{idx} isn't a pack index of version 2.", f"Run git index-pack {self.path}."
+                f"{idx.name} isn't a pack index of version 2.",
+                f"Run git index-pack {self.path.name} in its directory.",
             )
         self._fanout = (0, *struct.unpack_from(">256I", self._idx, _HEADER))
         self.count = self._fanout[256]
         self._offsets = _NAMES + self.count * 24
         if len(self._idx) < self._offsets + self.count * 4 + 40:
-            raise RepositoryError(f"{idx} is cut off.", f"Run git index-pack {self.path}.")
+            raise RepositoryError(
+                f"{idx.name} is cut off.", f"Run git index-pack {self.path.name} in its directory."
+            )
         self._file: _Descriptor | None = None
 
     def find(self, oid: bytes) -> int | None:
@@ -180,5 +183,5 @@ class PackFile:
 
     def _broken(self, offset: int) -> RepositoryError:
         return RepositoryError(
-            f"{self.path} is broken at byte {offset}.", "Restore the repository from a backup."
+            f"{self.path.name} is broken at byte {offset}.", "Restore the repository from a backup."
         )

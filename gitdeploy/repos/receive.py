@@ -84,6 +84,7 @@ class _Receiving:
         self.refused: dict[str, str] = {}
         self.unpack: str | None = None
         self.failure: GitdeployError | None = None
+        self.broken_off = False
         self.objects = 0
         self.started = time.monotonic()
 
@@ -102,12 +103,25 @@ class _Receiving:
                 await in_thread(self._enter_quarantine)
                 assert self.quarantine is not None
                 await ingest(
-                    reader.rest(),
+                    self._body(reader),
                     self.repository.objects,
                     self.quarantine,
                     self.repository.limits,
                     self._verify,
                 )
+
+            else:  # nothing may follow, but a request is read to its end before it is answered
+                async for _ in self._body(reader):
+                    pass
+
+    async def _body(self, reader: PktReader) -> AsyncIterator[bytes]:
+        """What follows the commands; notes where it was the stream that failed."""
+        try:
+            async for chunk in reader.rest():
+                yield chunk
+        except Exception:
+            self.broken_off = True
+            raise
 
     def _enter_quarantine(self) -> None:
         """In the thread, so that a client who leaves meanwhile doesn't leave it behind."""
@@ -147,13 +161,13 @@ class _Receiving:
         """What refuses a whole push becomes its `unpack` line."""
         try:
             yield
-        except (PackError, Disconnected) as error:
-            self.unpack, self.failure = error.reason, error
-        except OSError as error:
-            if isinstance(error, ConnectionError):  # the client left
+        except Exception as error:
+            if self.broken_off:  # nobody is there to be answered
                 raise
-            self.unpack = f"cannot store objects: {error.strerror or error}"
-            self.repository.log.error("push.failed", error=str(error))
+            self.unpack = _reason(error)
+            self.failure = error if isinstance(error, GitdeployError) else None
+            if not isinstance(error, PackError | Disconnected):
+                self.repository.log.exception("push.failed", who=self.caller.who)
 
     def _check_names(self) -> None:
         seen: set[str] = set()
@@ -246,6 +260,11 @@ class _Receiving:
                     self.quarantine.migrate()
                     self.quarantine = None
                 moved += moves.commit(self.caller, self.repository.peel)
+                self.refused.update(moves.refused)
+                try:
+                    moves.sync()
+                except OSError as error:  # they have moved: only a power cut could undo it
+                    self.repository.log.error("push.not_synced", error=str(error))
         return tuple(moved)
 
     def _check_count(self) -> None:
@@ -310,3 +329,14 @@ class _Receiving:
             # refs have moved and the report says so: nothing may turn the push into a failure
             self.repository.log.exception("push.post_receive_failed")
             await self.out.line("error: what follows the push failed; see the server's log")
+
+
+def _reason(error: Exception) -> str:
+    """Why the push as a whole is refused, for its `unpack` line."""
+    if isinstance(error, PackError | Disconnected):
+        return error.reason
+    if isinstance(error, GitdeployError):
+        return error.what
+    if isinstance(error, OSError):
+        return f"cannot store objects: {error.strerror or error}"
+    return "internal error; see the server's log"

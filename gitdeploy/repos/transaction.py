@@ -12,6 +12,7 @@ write, as `git clone` does it: a file and an fsync for each of 10,000 would take
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +49,7 @@ class RefTransaction:
         self._locks: dict[str, int] = {}  # ref → open descriptor of its lock, -1 where closed
         self._there: Mapping[str, str] = {}
         self._absent: set[str] = set()
+        self._changed: set[Path] = set()
         self._packed_lock = -1
 
     def __enter__(self) -> RefTransaction:
@@ -88,36 +90,36 @@ class RefTransaction:
                 self.refused.setdefault(update.ref, "atomic push failure")
 
     def commit(self, caller: Caller, peel: Callable[[str], str | None]) -> tuple[RefUpdate, ...]:
-        """Move what was accepted; the updates that changed something. OSError: nothing moved."""
+        """Move what was accepted; the updates that changed something, `sync` is to follow.
+
+        Raises OSError where the disk is full and the like: then nothing has moved.
+        """
         moves = tuple(u for u in self.accepted if u.old != u.new and u.ref not in self._absent)
         head = self._refs.head()
         gone = [u.ref for u in moves if u.new == ZERO]
         written = [u for u in moves if u.new != ZERO]
         if self._many:
             self._rewrite_packed({u.ref: u.new for u in written}, gone, peel)
-            for update in moves:
-                (self._refs.git_dir / update.ref).unlink(missing_ok=True)
         else:
             self._fill(written)
             packed = packedrefs.read(self._refs.packed_path).refs if gone else {}
             if any(ref in packed for ref in gone):
                 self._rewrite_packed({}, gone, peel)
-            for update in written:
-                self._rename(update.ref)
-            for ref in gone:
-                (self._refs.git_dir / ref).unlink(missing_ok=True)
+        moved = tuple(u for u in moves if self._move_loose(u))
         self._refs.forget()
-        for update in moves:
+        for update in moved:
             if update.new == ZERO:
                 reflog.remove(self._refs.git_dir, update.ref)
+                self._unlock(update.ref)
+                self._remove_empty(self._refs.git_dir / update.ref)
             elif not (self._many and update.old == ZERO):
                 # a log keeps old tips from gc; thousands of new refs have none
                 reflog.append(self._refs.git_dir, update, caller, head=head)
-        sync_directories({(self._refs.git_dir / u.ref).parent for u in moves if not self._many})
-        for ref in gone:
-            self._unlock(ref)
-            self._remove_empty(self._refs.git_dir / ref)
-        return moves
+        return moved
+
+    def sync(self) -> None:
+        """Let what moved survive a power cut."""
+        sync_directories(self._changed)
 
     def _check_names(self) -> None:
         """A ref can't be where another has its directory; nor be below another."""
@@ -209,10 +211,22 @@ class RefTransaction:
             os.write(self._locks[update.ref], f"{update.new}\n".encode())
         sync_all([self._locks[update.ref] for update in updates])
 
-    def _rename(self, ref: str) -> None:
-        path = self._refs.git_dir / ref
-        (self._refs.git_dir / f"{ref}.lock").replace(path)
-        os.close(self._locks.pop(ref))
+    def _move_loose(self, update: RefUpdate) -> bool:
+        """Put the lock in the loose ref's place, or remove that; whether it went well."""
+        path = self._refs.git_dir / update.ref
+        try:
+            if self._many or update.new == ZERO:
+                with contextlib.suppress(IsADirectoryError):  # of other refs: it was packed alone
+                    path.unlink(missing_ok=True)
+            else:
+                path.with_name(path.name + ".lock").replace(path)
+                os.close(self._locks.pop(update.ref))
+        except OSError as error:
+            self.refused[update.ref] = f"failed to update ref: {error.strerror}"
+            return False
+        if not self._many:
+            self._changed.add(path.parent)
+        return True
 
     def _rewrite_packed(
         self, new: dict[str, str], gone: list[str], peel: Callable[[str], str | None]
@@ -226,7 +240,7 @@ class RefTransaction:
         packedrefs.write_locked(self._packed_lock, path, packedrefs.render(refs, known, peel))
         os.close(self._packed_lock)
         self._packed_lock = -1
-        sync_directories({path.parent})
+        self._changed.add(path.parent)
 
     def _unlock_packed(self) -> None:
         if self._packed_lock >= 0:

@@ -440,3 +440,35 @@ async def test_a_full_disk_refuses_the_push_and_leaves_nothing(
     assert done.code == 1
     assert "No space left on device" in done.output
     assert host.files() == before
+
+
+async def test_a_bug_on_our_side_is_told_without_its_insides(
+    host: Host, clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a secret of the inside")
+
+    clone.commit({"a": "1"})
+    before = host.files()
+    for place in ("duplicates.compare", "receive.RefTransaction.prepare"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"gitdeploy.repos.{place}", broken)
+            done = await clone.push("origin", "main")
+        assert done.code == 1
+        assert "internal error; see the server's log" in done.output
+        assert "inside" not in done.output
+        assert host.files() == before
+
+
+async def test_a_damaged_repository_is_named(host: Host, clone: Clone) -> None:
+    first = clone.commit({"a": "1"})
+    (await clone.push("origin", "main")).ok()
+    (pack,) = (host.path / "objects" / "pack").glob("*.pack")
+    pack.chmod(0o644)
+    pack.write_bytes(pack.read_bytes()[:12] + b"\xff" * 500)
+    tip = clone.commit({"b": "2"})
+    push, answer = await take(host.repository, push_body(clone, [(first, tip, "refs/heads/main")]))
+    assert push is None
+    assert b"unpack ok" not in answer
+    assert f"{pack.name} is broken".encode() in answer
+    assert str(host.path).encode() not in answer
