@@ -259,6 +259,7 @@ async def test_a_push_of_500_mb_keeps_the_servers_memory_below_200_mb(
     server: Server, repo: Developer, large: int
 ) -> None:
     git("config", "core.compression", "0", cwd=repo.path)
+    git("config", "pack.window", "0", cwd=repo.path)  # the client would search for deltas
     git("config", "http.postBuffer", "1000000", cwd=repo.path)
     repo.commit("large")
     assert server.process is not None
