@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gitdeploy.repos import layout
@@ -14,7 +15,7 @@ from gitdeploy.repos.sync import sync_directories, sync_files
 class Quarantine:
     """`objects/incoming-XXXX` of a repository; an object directory of its own.
 
-    Blocking: for a worker thread. Leaves nothing behind: `migrate` or `discard` ends it.
+    Blocking: for a worker thread. `discard` ends it, whether or not it was migrated.
     """
 
     def __init__(self, objects: Path) -> None:
@@ -32,15 +33,16 @@ class Quarantine:
         for path in list(self.pack.iterdir()):
             path.rename(self.pack / f"pack-{name}{path.suffix}")
 
-    def migrate(self) -> None:
+    def migrate(self, also: Sequence[int] = ()) -> None:
         """Sync everything to disk and rename it into the repository, each index last.
 
+        `also` are open files that have to be on the disk then too: synced side by side.
         After a crash in here the repository has all of the objects, or some pack that no index
         makes visible; refs haven't moved yet. Raises OSError (disk full).
         """
         packs = sorted(p for p in self.pack.iterdir() if p.suffix in (".pack", ".idx", ".rev"))
         loose = [p for p in self.path.glob("[0-9a-f][0-9a-f]/*") if p.is_file()]
-        sync_files([*packs, *loose])
+        sync_files([*packs, *loose], also)
         changed: set[Path] = set()
         for path in loose:  # what a hook wrote
             changed |= _move(path, self.objects / path.parent.name / path.name)
@@ -48,7 +50,6 @@ class Quarantine:
         for path in packs:
             changed |= _move(path, self.objects / "pack" / path.name)
         sync_directories(changed)
-        self.discard()
 
     def drop_packs(self) -> None:
         """Remove the packs in it: they hold nothing."""

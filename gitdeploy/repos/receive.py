@@ -17,7 +17,7 @@ from gitdeploy.errors import Conflict, GitdeployError
 from gitdeploy.repos import connectivity, duplicates, refnames
 from gitdeploy.repos.commands import PushRequest, read_request
 from gitdeploy.repos.connectivity import Disconnected
-from gitdeploy.repos.hooks import Hooks, hook_environment
+from gitdeploy.repos.hooks import hook_environment
 from gitdeploy.repos.ingest import ingest
 from gitdeploy.repos.objects import COMMIT, TYPES
 from gitdeploy.repos.pack import IndexedPack, PackError
@@ -26,6 +26,7 @@ from gitdeploy.repos.quarantine import Quarantine
 from gitdeploy.repos.report import report
 from gitdeploy.repos.repository import Repository
 from gitdeploy.repos.sideband import Send, Sideband
+from gitdeploy.repos.sync import sync_all
 from gitdeploy.repos.threads import in_thread
 from gitdeploy.repos.transaction import RefTransaction, rounds
 from gitdeploy.repos.types import ZERO, Caller, PostReceive, Push, RefUpdate
@@ -79,7 +80,7 @@ class _Receiving:
             request.band,
             colours="gitdeploy.color=always" in (request.options or ()),
         )
-        self.hooks = Hooks(repository.path, repository.server_hooks)
+        self.hooks = repository.hooks
         self.quarantine: Quarantine | None = None
         self.refused: dict[str, str] = {}
         self.unpack: str | None = None
@@ -135,9 +136,9 @@ class _Receiving:
                 with self._refusals():
                     if self.unpack is None and self.going:
                         moved = await self._decide_and_move()
+                await self._answer(moved)
             finally:
                 await self.discard()
-            await self._answer(moved)
             push = None
             if moved:
                 push = Push(
@@ -256,9 +257,11 @@ class _Receiving:
                 self.refused.update(moves.refused)
                 if not moves.accepted:
                     continue
+                locks = moves.write()
                 if self.quarantine is not None and any(u.new != ZERO for u in moves.accepted):
-                    self.quarantine.migrate()
-                    self.quarantine = None
+                    self.quarantine.migrate(locks)
+                else:
+                    sync_all(locks)
                 moved += moves.commit(self.caller, self.repository.peel)
                 self.refused.update(moves.refused)
                 try:

@@ -14,6 +14,7 @@ from dulwich.objects import Commit, parse_tree
 from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.events import Log
 from gitdeploy.repos.cache import Answers
+from gitdeploy.repos.hooks import Hooks
 from gitdeploy.repos.limits import Limits
 from gitdeploy.repos.lsrefs import Listings
 from gitdeploy.repos.objects import BLOB, COMMIT, TAG, TREE, TYPES, Objects
@@ -47,7 +48,7 @@ class Repository:
         self.app = app
         self.path = path
         self.limits = limits
-        self.server_hooks = server_hooks
+        self.hooks = Hooks(path, server_hooks)
         self.answers = answers
         self.log = log.bind(app=app)
         self.closed = False

@@ -34,12 +34,12 @@ def sync_all(descriptors: Sequence[int]) -> None:
         raise failures[0]
 
 
-def sync_files(paths: Collection[Path]) -> None:
-    """fsync files by their paths, in parallel."""
+def sync_files(paths: Collection[Path], also: Sequence[int] = ()) -> None:
+    """fsync files by their paths, and others that are open already, in parallel."""
     descriptors: list[int] = []
     try:
         descriptors.extend(os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths)
-        sync_all(descriptors)
+        sync_all([*descriptors, *also])
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

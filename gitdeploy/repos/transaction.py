@@ -2,8 +2,10 @@
 
     with RefTransaction(refs, updates, atomic=…) as moves:
         moves.prepare()          # locks taken, old values compared: who lost is in `refused`
+        locks = moves.write()    # new values in the locks, to be synced with the objects
         …                        # objects are put in place now, for a loser nothing is
         moves.commit(…)
+        moves.sync()
 
 The locks are git's own (`REF.lock`, `packed-refs.lock`), so git beside us is kept out as well.
 Up to `_MANY` refs become loose files, synced side by side; more go into `packed-refs` as one
@@ -21,7 +23,7 @@ from types import TracebackType
 
 from gitdeploy.repos import packedrefs, reflog
 from gitdeploy.repos.refs import Refs
-from gitdeploy.repos.sync import sync_all, sync_directories
+from gitdeploy.repos.sync import sync_directories
 from gitdeploy.repos.types import ZERO, Caller, RefUpdate, RepositoryError
 
 _MANY = 16
@@ -89,6 +91,15 @@ class RefTransaction:
             for update in self._updates:
                 self.refused.setdefault(update.ref, "atomic push failure")
 
+    def write(self) -> list[int]:
+        """Write the new values into the locks: the descriptors to be synced before `commit`."""
+        if self._many:
+            return []
+        written = [u for u in self.accepted if u.new != ZERO and u.old != u.new]
+        for update in written:
+            os.write(self._locks[update.ref], f"{update.new}\n".encode())
+        return [self._locks[update.ref] for update in written]
+
     def commit(self, caller: Caller, peel: Callable[[str], str | None]) -> tuple[RefUpdate, ...]:
         """Move what was accepted; the updates that changed something, `sync` is to follow.
 
@@ -101,7 +112,6 @@ class RefTransaction:
         if self._many:
             self._rewrite_packed({u.ref: u.new for u in written}, gone, peel)
         else:
-            self._fill(written)
             packed = packedrefs.read(self._refs.packed_path).refs if gone else {}
             if any(ref in packed for ref in gone):
                 self._rewrite_packed({}, gone, peel)
@@ -204,12 +214,6 @@ class RefTransaction:
         if update.old == ZERO:
             return f"failed to update ref: reference already exists at {now}; fetch first"
         return f"failed to update ref: is at {now} but expected {update.old}; fetch first"
-
-    def _fill(self, updates: Sequence[RefUpdate]) -> None:
-        """Write the new values into the locks and sync them, side by side."""
-        for update in updates:
-            os.write(self._locks[update.ref], f"{update.new}\n".encode())
-        sync_all([self._locks[update.ref] for update in updates])
 
     def _move_loose(self, update: RefUpdate) -> bool:
         """Put the lock in the loose ref's place, or remove that; whether it went well."""

@@ -430,7 +430,7 @@ async def test_an_app_that_is_being_deleted_takes_no_push(host: Host, clone: Clo
 async def test_a_full_disk_refuses_the_push_and_leaves_nothing(
     host: Host, clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(paths: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     clone.commit({"a": "1"})

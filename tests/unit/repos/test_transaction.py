@@ -33,7 +33,9 @@ def move(
 ) -> tuple[set[str], dict[str, str]]:
     with RefTransaction(refs, updates, atomic=atomic) as moves:
         moves.prepare()
+        moves.write()
         moved = moves.commit(CALLER, lambda oid: None)
+        moves.sync()
         return {u.ref for u in moved}, moves.refused
 
 
