@@ -1,13 +1,14 @@
 """A deployment's records as the `remote:` lines that a pushing git shows.
 
-Two columns, label and text, and durations flush right, 72 wide (80 less `remote: `). A failure
-says first what to do. Everything in a record may come from outside, so all text passes
-`safe_text`; colours are ours alone and only where the client asked for them.
+Two columns, label and text, and durations flush right, 72 wide (80 less `remote: `). What is
+wrong is one line and what to do another, however long: terminals wrap, and values and commands
+stay in one piece for whoever copies or searches them; only the list of jobs is broken, between
+names. A failure says first what to do. Everything in a record may come from outside, so all text
+passes `safe_text`; colours are ours alone and only where the client asked for them.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -86,9 +87,10 @@ def _output(record: Record, paint: Paint) -> list[str]:
 
 
 def _warning(record: Record, paint: Paint) -> list[str]:
-    return _wrapped("warning", _text(record, "what"), paint, _YELLOW) + _wrapped(
-        "", _text(record, "fix"), paint
-    )
+    return [
+        *_told("warning", _text(record, "what"), paint, _YELLOW),
+        *_told("", _text(record, "fix"), paint),
+    ]
 
 
 def _planned(record: Record, paint: Paint) -> list[str]:
@@ -135,14 +137,14 @@ def _failed(record: Record, paint: Paint) -> list[str]:
     what = f"{step}: {what}" if step else what
     tail = [_TAIL + safe_text(str(line)) for line in record.get("tail") or ()]
     return [
-        *_wrapped("FIX", _text(record, "fix"), paint, _BOLD),
-        *_wrapped("failed", what, paint, _RED),
+        *_told("FIX", _text(record, "fix"), paint, _BOLD),
+        *_told("failed", what, paint, _RED),
         *tail,
     ]
 
 
 def _skipped(record: Record, paint: Paint) -> list[str]:
-    return _wrapped("skipped", _text(record, "what"), paint)
+    return _told("skipped", _text(record, "what"), paint)
 
 
 def _row(label: str, text: str, ms: Any, paint: Paint, color: str = _BOLD) -> str:
@@ -151,18 +153,13 @@ def _row(label: str, text: str, ms: Any, paint: Paint, color: str = _BOLD) -> st
     if isinstance(ms, int | float) and not isinstance(ms, bool) and round(ms) > 0:
         end = duration(ms)
         end = " " * max(2, WIDTH - len(row) - len(end)) + end
-    return paint(color, row[: len(label)]) + row[len(label) :] + (paint(_DIM, end) if end else "")
+    shown = paint(color, label) if label else ""
+    return shown + row[len(label) :] + (paint(_DIM, end) if end else "")
 
 
-def _wrapped(label: str, text: str, paint: Paint, color: str = _BOLD) -> list[str]:
-    """Text over several rows; words (paths, commands) stay whole."""
-    if not text:
-        return []
-    rows = textwrap.wrap(text, WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
-    first = _row(label, rows[0], None, paint, color) if label else _INDENT + rows[0]
-    return [first, *(_INDENT + row for row in rows[1:])]
+def _told(label: str, text: str, paint: Paint, color: str = _BOLD) -> list[str]:
+    """A row for a text, none where there is no text."""
+    return [_row(label, text, None, paint, color)] if text else []
 
 
 def _text(record: Record, key: str) -> str:

@@ -55,10 +55,8 @@ def test_a_failure_says_first_what_to_do() -> None:
             "tail": ["Traceback (most recent call last):", "KeyError: 'x'\x1b[2J"],
         }
     ) == (
-        "FIX        Mend the job and push again; the release before it keeps\n"
-        "           running.\n"
-        "failed     activate: continuous/ticker ended with exit code 1 within its\n"
-        "           first 3 s.\n"
+        "FIX        Mend the job and push again; the release before it keeps running.\n"
+        "failed     activate: continuous/ticker ended with exit code 1 within its first 3 s.\n"
         "  │ Traceback (most recent call last):\n"
         "  │ KeyError: 'x'\\x1b[2J"
     )
@@ -87,6 +85,15 @@ def test_warnings_and_skipped_deployments() -> None:
         "           Vendor its files.\n"
         "skipped    Pushed to topic; main is what is deployed."
     )
+
+
+def test_what_is_wrong_and_what_to_do_are_one_line_each_however_long() -> None:
+    what = 'App_Data/jobs/triggered/weekly/settings.job: schedule = "0 6 * * MON": ' + "why " * 40
+    fix = 'Write "0 0 6 * * MON": the first field is the second.'
+    assert rendered({"event": "deploy.warning", "what": what, "fix": fix}) == (
+        f"warning    {what}\n           {fix}"
+    )
+    assert rendered({"event": "deploy.warning", "what": what, "fix": ""}) == f"warning    {what}"
 
 
 def test_many_jobs_are_wrapped() -> None:
