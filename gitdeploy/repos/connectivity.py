@@ -7,7 +7,7 @@ may be a leftover, from which `git prune` or a fetch that was cut off took or ke
 - it isn't there: refused;
 - it is what a ref stands at: complete;
 - it stands in the tree of such a commit, at the path where the new tree has it (the ordinary
-  push: one commit on a branch's tip): complete. Looked for only in small packs, `_SMALL`;
+  push: one commit on a branch's tip): complete. Looked for within `_SCANNED` and `_PAIRS`;
 - anything else: `git rev-list --objects`, which stops at what refs reach, has to find all of it.
 
 The ordinary push so needs no child process; a wrong "complete" is impossible.
@@ -27,7 +27,10 @@ from gitdeploy.repos.objects import BLOB, COMMIT, TAG, TREE, TYPES, Objects
 from gitdeploy.repos.pack import IndexedPack
 
 GIT = "git"
-_SMALL = 64
+_SCANNED = 5_000
+"""In a pack of more objects than this nobody looks for its commits: the child is quicker."""
+_PAIRS = 150
+"""Trees that are compared, at 0.05 ms each, before the child is asked after all (8 ms)."""
 _BATCH = 50_000
 _DIRECTORY, _GITLINK = 0o040000, 0o160000
 
@@ -67,7 +70,7 @@ def check(
         return
     doubtful = {child for child in missing if child not in reachable}
     settled: set[bytes] = set()
-    if doubtful and pack.count <= _SMALL:
+    if doubtful and pack.count <= _SCANNED:
         settled = _Neighbours(objects, pack, reachable).settle(doubtful)
     rest = {child: link for child, link in missing.items() if child not in settled}
     _require(objects, rest, shallow)
@@ -118,14 +121,14 @@ class _Neighbours:
             for oid in (self._pack.new_oids if olds else ())
             if self._pack.type_of(oid) == COMMIT
         ]
-        settled: set[bytes] = set()
+        left = set(doubtful)
         for new in news:
             for old in olds:
                 if new == old:
-                    settled.add(new)
-                elif not doubtful <= settled:
-                    settled |= self._compare(new, old)
-        return settled & doubtful
+                    left.discard(new)
+                elif left and len(self._seen) < _PAIRS:
+                    self._compare(new, old, left)
+        return set(doubtful) - left
 
     def _old_tree(self, commit: bytes) -> bytes | None:
         found = self._objects.read(commit)
@@ -133,11 +136,10 @@ class _Neighbours:
             return None
         return bytes.fromhex(Commit.from_string(found[1]).tree.decode())
 
-    def _compare(self, new: bytes, old: bytes) -> set[bytes]:
+    def _compare(self, new: bytes, old: bytes, left: set[bytes]) -> None:
         """Two trees that stand at one path: the same entry in both is one of a complete tree."""
-        common: set[bytes] = set()
         pairs = [(new, old)]
-        while pairs:
+        while pairs and left and len(self._seen) < _PAIRS:
             pair = pairs.pop()
             if pair in self._seen or self._pack.type_of(pair[0]) != TREE:
                 continue
@@ -154,10 +156,9 @@ class _Neighbours:
             for name, (mode, oid) in _entries(self._pack.read(pair[0])[1]).items():
                 directory = mode == _DIRECTORY
                 if (oid, directory) in known:
-                    common.add(oid)
+                    left.discard(oid)
                 elif directory and name in there and there[name][0] == _DIRECTORY:
                     pairs.append((oid, there[name][1]))
-        return common
 
 
 def _entries(tree: bytes) -> dict[bytes, tuple[int, bytes]]:
