@@ -129,7 +129,12 @@ class RefTransaction:
 
     def sync(self) -> None:
         """Let what moved survive a power cut."""
-        sync_directories(self._changed)
+        there = set()
+        for path in self._changed:
+            while not path.is_dir():  # removed with the last ref in it: that is in its parent
+                path = path.parent
+            there.add(path)
+        sync_directories(there)
 
     def _check_names(self) -> None:
         """A ref can't be where another has its directory; nor be below another."""
