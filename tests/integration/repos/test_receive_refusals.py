@@ -69,7 +69,7 @@ async def test_a_pack_with_a_wrong_checksum_leaves_nothing(
     tip = clone.commit({"a": "1"})
     body = push_body(clone, [(ZERO, tip, "refs/heads/main")])
     before = host.files()
-    push, answer = await take(host.repository, body[:-1] + b"\0", size=size)
+    push, answer = await take(host.repository, body[:-1] + bytes([body[-1] ^ 1]), size=size)
     assert push is None
     assert b"ng refs/heads/main unpacker error" in answer
     assert b"unpack pack" in answer
