@@ -49,7 +49,7 @@ async def install(ctx: Context, runner: BuildRunner, needs: Needs) -> tuple[str,
         name += f"-clean{ctx.release.number}"
     path = ctx.paths.environments / name
     if is_complete(path):
-        return name, f"environment of {needs.source} is there already"
+        return name, f"python environment {name[:8]} reused"
     if needs.source == "uv.lock" and uv is None:
         ctx.warn("uv.lock isn't used, as uv isn't installed here.", "Install uv for the server.")
     await asyncio.to_thread(_prepare, path)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.jobs import is_shared
+from gitdeploy.deploy.sources import (
+    ALL,
+    Manifest,
+    index_path,
+    locked_paths,
+    requirement_path,
+    source_files,
+)
 
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=|(?<=-e))\S")
-_LOCAL = re.compile(r"[./]|file:|[^\s@]+\s*@\s*file:|\S+\.(?:whl|zip|tar\.\w+|tgz)(?:\s|$)")
 _LIMIT = 4 << 20
 
 
@@ -34,7 +40,7 @@ class Needs:
     bound: bool = False
 
 
-def python_needs(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs | None:
+def python_needs(site: Path, manifest: Manifest) -> Needs | None:
     """What the site at `site` needs, None where it has no such file.
 
     requirements.txt decides before pyproject.toml (as Oryx, which builds for Azure, has it).
@@ -47,9 +53,10 @@ def python_needs(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs |
     return None
 
 
-def _from_requirements(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs:
+def _from_requirements(site: Path, manifest: Manifest) -> Needs:
     digest = hashlib.sha256()
-    local = editable = False
+    editable = False
+    paths: set[str] = set()
     todo, seen = [site / "requirements.txt"], set()
     while todo:
         file = todo.pop()
@@ -58,6 +65,7 @@ def _from_requirements(site: Path, manifest: Mapping[str, tuple[int, str]]) -> N
         seen.add(file)
         text = _read(file, site)
         digest.update(f"{file.relative_to(site)}\0{text}\0".encode())
+        folder = file.parent.relative_to(site).as_posix()
         for number, line in _logical_lines(text):
             include = _INCLUDE.match(line)
             if include is not None:
@@ -65,11 +73,12 @@ def _from_requirements(site: Path, manifest: Mapping[str, tuple[int, str]]) -> N
                 if "://" not in name:
                     todo.append(_inside(site, file, name, number))
             elif _EDITABLE.match(line):
-                local = editable = True
-            elif _LOCAL.match(line):
-                local = True
-    if local:
-        _add_sources(digest, manifest)
+                editable = True
+                paths.add(ALL)
+            elif path := requirement_path(line) or index_path(line):
+                # pip reads it from the root or, some options, from the file's own folder
+                paths.add(path if folder == "." else ALL)
+    _add_sources(digest, site, manifest, paths)
     return Needs(
         source="requirements.txt",
         digest=digest.hexdigest(),
@@ -78,22 +87,21 @@ def _from_requirements(site: Path, manifest: Mapping[str, tuple[int, str]]) -> N
     )
 
 
-def _from_pyproject(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Needs | None:
+def _from_pyproject(site: Path, manifest: Manifest) -> Needs | None:
     text = _read(site / "pyproject.toml", site)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeployError(f"pyproject.toml isn't TOML: {error}.", "Mend the file.") from error
+    data = _toml(text, "pyproject.toml")
     locked = (site / "uv.lock").is_file()
     project: Any = data.get("project")
     if not isinstance(project, dict) and not locked:
         return None  # only settings of tools
     package = "build-system" in data
     digest = hashlib.sha256(text.encode())
-    if package:
-        _add_sources(digest, manifest)
+    paths = {ALL} if package else set()
     if locked:
-        digest.update(_read(site / "uv.lock", site).encode())
+        lock = _read(site / "uv.lock", site)
+        digest.update(lock.encode())
+        paths |= locked_paths(_toml(lock, "uv.lock"))
+    _add_sources(digest, site, manifest, paths)
     dependencies = project.get("dependencies", []) if isinstance(project, dict) else []
     if not isinstance(dependencies, list) or not all(isinstance(d, str) for d in dependencies):
         raise DeployError("pyproject.toml: project.dependencies isn't a list of strings.")
@@ -106,13 +114,19 @@ def _from_pyproject(site: Path, manifest: Mapping[str, tuple[int, str]]) -> Need
     )
 
 
-def _add_sources(digest: hashlib._Hash, manifest: Mapping[str, tuple[int, str]]) -> None:
-    """Let the digest depend on every file that an install from the site may read.
+def _add_sources(
+    digest: hashlib._Hash, site: Path, manifest: Manifest, paths: Iterable[str]
+) -> None:
+    files = source_files(site, manifest, paths)
+    if files:
+        digest.update(repr(files).encode("utf-8", "surrogateescape"))
 
-    The same files that all jobs depend on, so a change restarts them anyway.
-    """
-    files = sorted((path, mode, blob) for path, (mode, blob) in manifest.items() if is_shared(path))
-    digest.update(repr(files).encode("utf-8", "surrogateescape"))
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeployError(f"{name} isn't TOML: {error}.", "Mend the file.") from error
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -222,7 +223,7 @@ async def test_requirements_become_an_environment_that_is_kept(server, repo, too
     repo.write("README.md", "words")
     repo.commit()
     text = "\n".join(await server.push(repo.push()))
-    assert "is there already" in text
+    assert re.search(rf"build +python environment {first[:8]} reused", text)
     assert server.pid("t") == pid
 
     repo.write("wheels/foo-1.0-py3-none-any.whl", wheel(2))
