@@ -81,7 +81,7 @@ async def _deploy(
             yield line
         return
     if not options.wait:
-        yield _row("queued", f"deployment {row.id[:10]} · {deployer.ui_url(push.app)}")
+        yield _row("queued", f"deployment {row.id[:10]} · {_page(deployer, push)}")
         return
     shown = False
     async with aclosing(deployer.follow(push.app, row.id)) as entries:
@@ -90,8 +90,16 @@ async def _deploy(
             shown = shown or record["event"] == "build.output"
             if shown and record["event"] == "deploy.failed" and record.get("step") == "build":
                 record = {**record, "tail": []}  # it stands just above
+            elif record["event"] == "deploy.succeeded":
+                record = {**record, "url": _page(deployer, push)}
             for line in _render(record, options):
                 yield line
+
+
+def _page(deployer: Deployer, push: Push) -> str:
+    """The app's page, by the way in that the pusher used."""
+    base = push.caller.base_url
+    return f"{base}/ui/{push.app}/" if base else deployer.ui_url(push.app)
 
 
 def _render(record: Record, options: PushOptions) -> Iterator[str]:

@@ -25,10 +25,15 @@ class RefUpdate(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who pushes: `who` is the token's name, `address` the client's IP address."""
+    """Who pushes: `who` is the token's name, `address` the client's IP address.
+
+    `base_url` is the server's address as the client knows it (scheme, host, a proxy's prefix; no
+    slash at its end), so that links in the push's output work there; empty where nobody reads them.
+    """
 
     who: str
     address: str
+    base_url: str = ""
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from gitdeploy.store import AuditEntry
 from gitdeploy.web import bodies
 from gitdeploy.web.auth import access_of, app_of, principal_of
 from gitdeploy.web.errors import Forbidden
-from gitdeploy.web.forwarded import client_address
+from gitdeploy.web.forwarded import client_address, way_in
 from gitdeploy.web.route import Answer, Param, Route
 from gitdeploy.web.services import Services, check_app_name, services_of
 
@@ -144,6 +144,7 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
     """
     _check_type(request, "git-receive-pack")
     services, app = services_of(request), request.match_info["app"]
+    way = way_in(request, services.options.scm_domain)
     repository = _open(request, may_be_made=True)
     if repository is None:
         await services.background.complete(services.create_app(app))
@@ -178,7 +179,7 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
                 repository,
                 body,
                 answer.send,
-                caller=Caller(who=record.who, address=record.address),
+                caller=Caller(who=record.who, address=record.address, base_url=way.base),
                 version=protocol_version(request.headers.get("Git-Protocol")),
                 post_receive=post_receive,
             )
