@@ -24,7 +24,7 @@ from gitdeploy.home import Home
 from gitdeploy.logs import Watcher
 from gitdeploy.repos import CommitInfo, Push, Repositories, Repository
 from gitdeploy.sandbox import Holders
-from gitdeploy.store import Deployment, Store
+from gitdeploy.store import App, Deployment, Store
 from gitdeploy.supervise import Supervisor
 
 Trigger = Literal["push", "fetch", "api"]
@@ -117,8 +117,8 @@ class Deployer:
 
         `commit` is anything that Repository.resolve takes. A commit whose release is still on
         the disk is activated again without a build, unless `clean`. One that waits for its turn
-        already is joined. Raises NotFound (app or commit), Conflict where the app is busy and
-        `wait_turn` is false.
+        already is joined. Raises NotFound (app or commit), Conflict where the app is locked, or
+        busy while `wait_turn` is false.
         """
         if self._closed:
             raise Conflict("The server is stopping.", "Deploy again when it is back.")
@@ -175,8 +175,10 @@ class Deployer:
         deployer: str,
         clean: bool,
     ) -> Deployment:
-        if await self.store.apps.get(app) is None:
+        known = await self.store.apps.get(app)
+        if known is None:
             raise NotFound(f"There is no app {app}.")
+        refuse_locked(known)
         repository = self.repositories.open(app)
         commit = await asyncio.to_thread(repository.resolve, revision)
         info = await asyncio.to_thread(repository.commit_info, commit)
@@ -275,3 +277,12 @@ class Deployer:
         if row is None:
             raise NotFound(f"{app} has no deployment {deployment}.")
         return row
+
+
+def refuse_locked(app: App) -> None:
+    """Raises Conflict with the reason for which nothing is deployed to the app."""
+    if app.locked is not None:
+        raise Conflict(
+            f"{app.name} is locked: {app.locked}",
+            f'PATCH /api/apps/{app.name} with {{"locked": null}} unlocks it.',
+        )

@@ -35,13 +35,18 @@ async def post_receive(deployer: Deployer, push: Push) -> AsyncGenerator[str, No
             yield line
         return
     notes = list(plan.notes)
+    app = await deployer.store.apps.get(push.app)
+    locked = None if app is None else app.locked
+    wanted = plan.commit is not None and options.deploy and locked is None
     if plan.commit is not None and not options.deploy:
         notes.insert(0, f"{plan.branch} is stored, not deployed, as gitdeploy.deploy=skip asks.")
+    elif plan.commit is not None and locked is not None:
+        notes.insert(0, f"{plan.branch} is stored, not deployed: {push.app} is locked: {locked}")
     for note in notes:
         deployer.events.app_log(push.app).info("deploy.skipped", what=note, who=push.caller.who)
         for line in _render({"event": "deploy.skipped", "what": note}, options):
             yield line
-    if plan.commit is not None and options.deploy:
+    if plan.commit is not None and wanted:
         async with aclosing(_deploy(deployer, push, plan, plan.commit, options)) as lines:
             async for line in lines:
                 yield line

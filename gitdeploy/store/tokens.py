@@ -12,6 +12,8 @@ from gitdeploy.store.rows import to_struct
 
 Scope = Literal["read", "run", "deploy", "admin"]
 
+_DAY = 86_400_000_000  # microseconds
+
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A token without its secret; `apps` None means all, `expires_at` None never."""
@@ -138,11 +140,21 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._db = database
 
+    async def seen(self, app: str, delivery: str, *, at: int) -> bool:
+        """Whether this id was received within the last day."""
+        row = self._db.read(
+            lambda c: c.execute(
+                "SELECT 1 FROM deliveries WHERE app = ? AND id = ? AND received_at >= ?",
+                (app, delivery, at - _DAY),
+            ).fetchone()
+        )
+        return row is not None
+
     async def first(self, app: str, delivery: str, *, at: int) -> bool:
         """True exactly once per id and day."""
 
         def work(c: sqlite3.Connection) -> bool:
-            c.execute("DELETE FROM deliveries WHERE received_at < ?", (at - 86_400_000_000,))
+            c.execute("DELETE FROM deliveries WHERE received_at < ?", (at - _DAY,))
             done = c.execute(
                 "INSERT INTO deliveries (app, id, received_at) VALUES (?, ?, ?)"
                 " ON CONFLICT DO NOTHING",

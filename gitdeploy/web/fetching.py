@@ -1,10 +1,13 @@
-"""Fetch and deploy in the background, for webhooks: one at a time for an app, newest follow-up wins."""
+"""Fetch and deploy in the background, for webhooks: one at a time for an app, newest follow-up wins.
+
+What was accepted is in the store before the sender has its answer; the next start goes on with it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from aiohttp import web
@@ -20,7 +23,8 @@ from gitdeploy.web.services import Services
 class Wanted:
     """What a sender asks for: a branch (None: the remote's own) of a repository.
 
-    `commit` is where the sender says that the branch stands, None where it doesn't say.
+    `commit` is where the sender says that the branch stands, None where it doesn't say. `starts`
+    counts the servers that ended while it was under way.
     """
 
     url: str
@@ -28,6 +32,11 @@ class Wanted:
     commit: str | None
     deployer: str
     received_at: int
+    starts: int = 0
+
+
+_decode = msgspec.json.Decoder(dict[str, list[Wanted]]).decode
+_MOST_STARTS = 3  # a fetch that takes the server down with it isn't tried for ever
 
 
 class Fetcher:
@@ -37,32 +46,74 @@ class Fetcher:
         self._services = services
         self._busy: dict[str, Wanted] = {}
         self._next: dict[str, Wanted] = {}
+        self._recorded: set[str] = set()  # apps whose fetch has become a deployment's row
+        self._fact = f"fetches {services.instance}"
 
     def under_way(self, app: str) -> Wanted | None:
         """What is being fetched or waits for its turn right now."""
         return self._busy.get(app)
 
-    def submit(self, app: str, wanted: Wanted) -> bool:
-        """Begin, or keep it as the one follow-up; False where it has to wait."""
+    async def start(self) -> None:
+        """Take up what an earlier server had accepted and not yet recorded as a deployment."""
+        text = await self._services.store.fact(self._fact)
+        for app, accepted in (_decode(text) if text else {}).items():
+            again = [replace(wanted, starts=wanted.starts + 1) for wanted in accepted]
+            if again[0].starts >= _MOST_STARTS:
+                error = GitdeployError("The server ended during each try.", "Send it again.")
+                await self._record_failure(app, again.pop(0), error)
+            if not again:
+                continue
+            self._busy[app] = again[0]
+            if len(again) > 1:
+                self._next[app] = again[-1]
+        await self._save()
+        for app in self._busy:
+            self._services.background.start(self._work(app))
+
+    async def submit(self, app: str, wanted: Wanted) -> bool:
+        """Begin, or keep it as the one follow-up; False where it has to wait.
+
+        On the disk when this returns. Raises StoreError, and nothing is done then.
+        """
         if app in self._busy:
             self._next[app] = wanted
+            await self._save()
             return False
         at_once = not self._services.deployer.busy(app)
         self._busy[app] = wanted
+        try:
+            await self._save()
+        except GitdeployError:
+            self._busy.pop(app)
+            raise
         self._services.background.start(self._work(app))
         return at_once
+
+    async def _save(self) -> None:
+        """Write down what isn't a deployment's row yet. Snapshots reach the store in order."""
+        kept: dict[str, list[Wanted]] = {}
+        for app, wanted in self._busy.items():
+            following = self._next.get(app)
+            rest = [] if app in self._recorded else [wanted]
+            rest += [] if following is None else [following]
+            if rest:
+                kept[app] = rest
+        await self._services.store.remember(self._fact, msgspec.json.encode(kept).decode())
 
     async def _work(self, app: str) -> None:
         try:
             while True:
                 await self._one(app, self._busy[app])
+                self._recorded.discard(app)
                 following = self._next.pop(app, None)
                 if following is None:
-                    return
+                    break
                 self._busy[app] = following
         finally:
             self._busy.pop(app, None)
             self._next.pop(app, None)
+            self._recorded.discard(app)
+        await self._save()
 
     async def _one(self, app: str, wanted: Wanted) -> None:
         services = self._services
@@ -83,6 +134,7 @@ class Fetcher:
             log.exception("fetch.crashed", url=without_credentials(wanted.url))
             await self._record_failure(app, wanted, GitdeployError("gitdeploy itself failed."))
             return
+        services.upkeep.consider(app)
         try:
             await self._adopt(app, result)
             deployment = await services.deployer.deploy(
@@ -93,9 +145,13 @@ class Fetcher:
                 deployer=wanted.deployer,
                 wait_turn=True,
             )
+            self._recorded.add(app)
+            await self._save()
             await services.deployer.wait(app, deployment.id, deployment.attempt)
         except GitdeployError as error:
             log.warning("fetch.not_deployed", commit=result.new, what=error.what, fix=error.fix)
+            if app not in self._recorded:
+                await self._record_failure(app, wanted, error)
         except Exception:
             log.exception("fetch.not_deployed", commit=result.new, what="the server failed")
 

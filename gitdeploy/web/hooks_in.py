@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from gitdeploy.deploy.branch import DEFAULT, HEADS, configured_branch
+from gitdeploy.deploy.deployer import refuse_locked
 from gitdeploy.errors import Invalid
 from gitdeploy.repos.remote import FetchError, parse_url
 from gitdeploy.store import App
@@ -45,6 +46,7 @@ async def deploy(request: web.Request) -> web.Response:
     if isinstance(push, Nothing):
         access.result = f"200 {push.reason}"
         return text(push.reason)
+    refuse_locked(app)
     return await _begin(request, app, push)
 
 
@@ -108,7 +110,7 @@ async def _begin(request: web.Request, app: App, push: Push) -> web.Response:
     services, access = services_of(request), access_of(request)
     delivery = request.headers.get("X-GitHub-Delivery")
     now = services.clock.now()
-    if delivery is not None and not await services.store.deliveries.first(
+    if delivery is not None and await services.store.deliveries.seen(
         app.name, as_text(delivery), at=now
     ):
         return text(f"The delivery {as_text(delivery)} was received before; nothing is done.")
@@ -117,7 +119,9 @@ async def _begin(request: web.Request, app: App, push: Push) -> web.Response:
     wanted = Wanted(
         url=push.url, branch=push.branch, commit=push.commit, deployer=by, received_at=now
     )
-    at_once = request.app[FETCHER].submit(app.name, wanted)
+    at_once = await services.background.complete(request.app[FETCHER].submit(app.name, wanted))
+    if delivery is not None:  # behind the fetch, so that what failed may be delivered again
+        await services.store.deliveries.first(app.name, as_text(delivery), at=now)
     services.events.app_log(app.name).info(
         "hook.received",
         url=without_credentials(push.url),
@@ -153,7 +157,9 @@ ROUTES = (
         answers={
             200: Answer("There was nothing to deploy, and why.", str, (TEXT,)),
             202: Answer("Under way; ask Location.", Deployment, headers=("Location",)),
-            409: Answer("Queued as the one follow-up; the newest wins.", Deployment),
+            409: Answer(
+                "Queued as the one follow-up (the newest wins), or the app is locked.", Deployment
+            ),
         },
     ),
 )

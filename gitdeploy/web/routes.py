@@ -78,6 +78,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
 async def _begin(application: web.Application) -> None:
     services = application[SERVICES]
     services.events.subscribe(services.metrics.record)
+    await application[FETCHER].start()
     for app in await services.store.apps.all():
         if app.webhook_secret:
             services.events.redactor.add(app.webhook_secret)
