@@ -128,19 +128,20 @@ class AppJobs:
                     old.adopt_source(source)
             case "start":
                 assert source is not None
-                self.keep(source, None)
+                await self.keep(source, None).begun()
             case "replace":
                 assert old is not None
                 assert source is not None
                 await old.stop(reason=reason)
-                self.keep(source, None)
+                await self.keep(source, None).begun()
             case "swap":
                 assert old is not None
                 assert source is not None
                 live = await old.release()
-                self.keep(source, None)
+                kept = self.keep(source, None)
                 if live is not None:
                     self.end_later(live, reason=reason)
+                await kept.begun()
             case "stop":
                 assert old is not None
                 await old.stop(reason=reason)

@@ -38,14 +38,21 @@ class Continuous:
         self._context = context
         self._log = context.job_log(source.app, "continuous", source.job.name)
         self._loop: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
 
     def start(self, live: Live | None = None, *, log: Log | None = None) -> None:
         """Keep it running from now on, with `live` where its process runs already."""
         assert self._loop is None
         self.live = live
+        if live is not None:
+            self._begun.set()
         self.status = "Running" if live is not None else "Starting"
         name = f"keep {self.source.app}/continuous/{self.source.job.name}"
         self._loop = asyncio.create_task(self._keep(live, log), name=name)
+
+    async def begun(self) -> None:
+        """Wait until its process was started for the first time, or couldn't be, or is let go."""
+        await self._begun.wait()
 
     def adopt_source(self, source: Source) -> None:
         """The same job from a newer release: the process stays, the next start is from there."""
@@ -57,6 +64,7 @@ class Continuous:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
             self._loop = None
+        self._begun.set()
         live, self.live = self.live, None
         return None if live is None or live.ended.done() else live
 
@@ -85,6 +93,7 @@ class Continuous:
                 self.error = f"Unexpected: {failure}"
                 self._log.exception("supervisor.failed", what="keeping a job running")
             self.live = live = log = None
+            self._begun.set()
             base = restart_time(self.source.job, self.source.desired.settings)
             delay, failures = after_end(ran, failures, base)
             self.status = "PendingRestart"
@@ -106,6 +115,7 @@ class Continuous:
             raise
         self.status = "Running"
         self.error = None
+        self._begun.set()
         return self.live
 
     async def _until_end(self, live: Live) -> float:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gitdeploy.events import Log
+from gitdeploy.jobs import kudu_status
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
 
@@ -67,9 +68,9 @@ async def record_end(
 def log_end(log: Log, execution: Execution, ran: float, *, while_away: bool | None = None) -> None:
     """Say that it has ended; `ran` is seconds, `while_away` True where no server saw it."""
     fields = {
-        "status": execution.status,
+        "status": kudu_status(execution.status),
         "exit_code": execution.exit_code,
-        "duration": round(ran, 3),
+        "duration_ms": round(ran * 1000),
         "error": execution.error,
         "while_away": while_away,
     }

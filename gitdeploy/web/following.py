@@ -216,6 +216,7 @@ def _end(ended: Execution) -> Item:
 def _bound(execution: Execution) -> dict[str, Any]:
     return {
         "app": execution.app,
+        "kind": execution.kind,
         "job": execution.job,
         "deployment": execution.deployment,
         "instance": execution.instance,

@@ -87,7 +87,7 @@ class Metrics:
         elif event == "deploy.failed":
             self._deployments.labels("failed").inc()
         elif event == "run.ended":
-            self._runs.labels(str(record.get("status"))).inc()
+            self._runs.labels(str(record.get("status")).lower()).inc()
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""

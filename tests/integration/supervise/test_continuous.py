@@ -24,7 +24,7 @@ async def test_a_job_that_ends_early_is_started_again_after_the_restart_time(sta
     assert delays[:2] == [0.2, 0.3]
     assert stage.view("short").restarts >= 2
     ended = stage.recorded("job.ended")[0]
-    assert (ended["exit_code"], ended["status"]) == (0, "success")
+    assert (ended["exit_code"], ended["status"]) == (0, "Success")
 
 
 async def test_between_two_starts_a_job_is_pending_restart(stage: Stage) -> None:
