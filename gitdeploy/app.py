@@ -12,6 +12,8 @@ import os
 import secrets
 import shutil
 import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -46,6 +48,7 @@ class Server:
         self.made_admin_token = False
         self._lock = -1
         self._runner: web.AppRunner | None = None
+        self._closed = False
 
     async def start(self) -> None:
         """Open everything that lasts, take up what runs, then listen.
@@ -136,19 +139,21 @@ class Server:
         log.info("server.ready", url=self.url, isolation=self.holders.level)
 
     async def close(self, *, stop_jobs: bool) -> None:
-        """End in the opposite order; what didn't start is passed over."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if hasattr(self, "deployer"):
-            await self.deployer.close()
-        if hasattr(self, "supervisor"):
-            await self.supervisor.close(stop_jobs=stop_jobs)
-        if hasattr(self, "upkeep"):
-            await self.upkeep.close()
-        if hasattr(self, "repositories"):
-            await self.repositories.close()
-        if hasattr(self, "watcher"):
-            await self.watcher.close()
+        """End in the opposite order; what didn't start is passed over.
+
+        A room that fails to end is logged and doesn't keep the others from ending. Closing again
+        does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        await self._end("http", None if self._runner is None else self._runner.cleanup)
+        for name in ("deployer", "supervisor", "upkeep", "repositories", "watcher"):
+            room = getattr(self, name, None)
+            if name == "supervisor" and room is not None:
+                await self._end(name, partial(room.close, stop_jobs=stop_jobs))
+            else:
+                await self._end(name, None if room is None else room.close)
         if hasattr(self, "events"):
             self.events.log.info("server.stopped")
             self.events.close()
@@ -157,6 +162,14 @@ class Server:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    async def _end(self, room: str, close: Callable[[], Awaitable[None]] | None) -> None:
+        if close is None:
+            return
+        try:
+            await close()
+        except Exception:
+            self.events.log.exception("server.close_failed", what=room)
 
     async def delete_app(self, app: str) -> bool:
         """Stop the app's jobs and remove all that it has; False where there is none.
@@ -171,6 +184,7 @@ class Server:
     async def _remove(self, app: str) -> None:
         await self.deployer.forget(app)
         await self.supervisor.forget(app)
+        await self.upkeep.forget(app)
         await self.repositories.delete(app)
         self.events.forget_app(app)
         await asyncio.to_thread(shutil.rmtree, self.home.app(app).root, ignore_errors=True)

@@ -24,6 +24,7 @@ def serve(**flags: Any) -> None:
     of strength is flag, variable, file, default. SIGTERM ends in good order, SIGHUP reads the
     options again.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server can read its options again
     try:
         options = config.load(flags, os.environ)
         asyncio.run(_serve(options, flags))
@@ -40,8 +41,12 @@ async def _serve(options: config.Options, flags: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
+    hung_up = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
     await server.start()
     loop.add_signal_handler(signal.SIGHUP, lambda: _reload(server, flags))
+    if hung_up.is_set():
+        _reload(server, flags)
     if server.made_admin_token:
         print(
             f"admin token (kept in {server.home.admin_token}): {server.admin_token}",

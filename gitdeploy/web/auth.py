@@ -125,21 +125,21 @@ async def check_secret(request: web.Request, secret: str) -> Principal:
     throttle = request.app[THROTTLE]
     address = client_address(request)
     hashed = digest(secret)
-    wait = 0 if throttle.known(hashed) else throttle.wait(address)
+    wait = 0 if throttle.known(hashed) else throttle.wait(address, secret)
     if wait:
         raise _too_many(wait)
     principal = await _holder(services_of(request), hashed)
     if principal is None:
-        count_failure(request)
+        count_failure(request, secret)
         raise Unauthorized
     throttle.succeeded(hashed)
     return principal
 
 
-def count_failure(request: web.Request) -> None:
-    """Take a try from the caller's address (a wrong token or signature)."""
+def count_failure(request: web.Request, secret: str = "") -> None:
+    """Take a try from the caller's address (a wrong token or signature) and the token's prefix."""
     address = client_address(request)
-    request.app[THROTTLE].failed(address)
+    request.app[THROTTLE].failed(address, secret)
     services_of(request).events.log.info("login.failed", address=address, path=request.path)
 
 
@@ -248,5 +248,7 @@ def _no_such_app(name: str) -> NotFound:
 
 def _too_many(wait: int) -> TooMany:
     return TooMany(
-        "Too many failed sign-ins from this address.", f"Wait {wait} s and use a valid token.", wait
+        "Too many failed sign-ins from this address or with such a token.",
+        f"Wait {wait} s and use a valid token.",
+        wait,
     )

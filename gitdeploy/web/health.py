@@ -20,14 +20,14 @@ LEAST_FREE = 64 * MiB  # below this a push or a log can fill the disk at any mom
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Ready for work. `isolation` is the level at which jobs run.
+    """Ready for work; a stranger hears no more than that.
 
-    With a token also what was found at each level, the store's state, and the free bytes of the
-    disk that the home is on.
+    With a token also `isolation`, the level at which jobs run, what was found at each level, the
+    store's state, and the free bytes of the disk that the home is on.
     """
 
     status: str
-    isolation: str
+    isolation: str = ""
     instance: str = ""
     levels: dict[str, str] = {}
     store: str = ""
@@ -53,7 +53,7 @@ async def readyz(request: web.Request) -> web.Response:
             "The server's disk is full.", f"Free {LEAST_FREE // MiB} MiB or more below its home."
         )
     if principal is None:
-        return as_json(Ready(status="ready", isolation=services.holders.level))
+        return as_json(Ready(status="ready"))
     return as_json(
         Ready(
             status="ready",

@@ -1,4 +1,8 @@
-"""Failed sign-ins, counted per address, so that a guesser gets a few tries a minute."""
+"""Failed sign-ins, counted per address and per beginning of a token.
+
+So a guesser gets a few tries a minute, and one who guesses from many addresses no more at a token
+whose beginning he has seen somewhere.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ _TRIES = 10
 _REFILL = 6.0  # seconds until one more try
 _REMEMBERED = 10_000
 _GOOD_FOR = 3600.0
+_PREFIX = 11  # characters: `gd_` and 48 bits, too many to lock others' tokens out by chance
 
 
 class Throttle:
-    """A bucket of tries for each address (IPv6: each /64), and what was good lately.
+    """A bucket of tries for each address (IPv6: each /64) and token prefix, and what was good lately.
 
     A secret that was right within the last hour passes whatever others at its address do wrong;
     so one broken client behind a proxy doesn't lock out the rest. Memory is bounded.
@@ -26,20 +31,19 @@ class Throttle:
         self._empty_at: OrderedDict[str, float] = OrderedDict()  # when the bucket is full again
         self._good: OrderedDict[bytes, float] = OrderedDict()
 
-    def wait(self, address: str) -> int:
-        """Seconds until this address may try again; 0 where it may now."""
-        full_at = self._empty_at.get(_place(address))
-        if full_at is None:
-            return 0
-        missing = (full_at - self._clock.monotonic()) / _REFILL
+    def wait(self, address: str, secret: str = "") -> int:
+        """Seconds until this address may try again with this secret; 0 where it may now."""
+        now = self._clock.monotonic()
+        full_at = max(self._empty_at.get(place, now) for place in _places(address, secret))
+        missing = (full_at - now) / _REFILL
         return max(0, math.ceil((missing - (_TRIES - 1)) * _REFILL))
 
-    def failed(self, address: str) -> None:
-        """Take one try from the address."""
+    def failed(self, address: str, secret: str = "") -> None:
+        """Take one try from the address, and one from all secrets that begin like this one."""
         now = self._clock.monotonic()
-        place = _place(address)
-        self._empty_at[place] = max(self._empty_at.get(place, now), now) + _REFILL
-        self._empty_at.move_to_end(place)
+        for place in _places(address, secret):
+            self._empty_at[place] = max(self._empty_at.get(place, now), now) + _REFILL
+            self._empty_at.move_to_end(place)
         while len(self._empty_at) > _REMEMBERED:
             self._empty_at.popitem(last=False)
 
@@ -53,6 +57,14 @@ class Throttle:
     def known(self, digest: bytes) -> bool:
         """Whether a secret with this digest was right within the last hour."""
         return self._good.get(digest, 0.0) > self._clock.monotonic()
+
+
+def _places(address: str, secret: str) -> list[str]:
+    """The buckets that a try is taken from; a secret too short to be a token has none."""
+    places = [_place(address)]
+    if len(secret) > _PREFIX:
+        places.append("token " + secret[:_PREFIX])
+    return places
 
 
 def _place(address: str) -> str:

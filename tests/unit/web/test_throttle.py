@@ -63,6 +63,23 @@ def test_what_was_right_is_known_for_an_hour(clock: Clock) -> None:
     assert not throttle.known(b"x")
 
 
+def test_guessing_at_one_token_from_many_addresses_is_one_guesser(clock: Clock) -> None:
+    throttle = Throttle(clock)
+    for number in range(10):
+        throttle.failed(f"10.0.0.{number}", f"gd_12345678-guess-{number}")
+    assert throttle.wait("10.0.1.1", "gd_12345678-another") == 6
+    assert throttle.wait("10.0.1.1", "gd_87654321-another") == 0, "another token"
+    assert throttle.wait("10.0.1.1") == 0
+    assert throttle.wait("10.0.0.1") == 0, "that address itself has tries left"
+
+
+def test_secrets_too_short_to_be_tokens_share_nothing(clock: Clock) -> None:
+    throttle = Throttle(clock)
+    for number in range(20):
+        throttle.failed(f"10.0.0.{number}", "guess")
+    assert throttle.wait("10.0.1.1", "guess") == 0
+
+
 def test_memory_is_bounded(clock: Clock) -> None:
     throttle = Throttle(clock)
     for number in range(20_000):
