@@ -1,7 +1,7 @@
 """The one stream: everything that happens is a structlog event with the same field names.
 
-What goes in: `log.info("noun.verb", app=…, job=…)` on a logger that `Events` hands out. What
-comes out: the server's log on standard error, each app's journal and each deployment's journal
+What goes in: `log.info(EVENT, app=…, job=…)`, EVENT as in docs/events.md, on a logger of `Events`.
+What comes out: the server's log on standard error, each app's journal and each deployment's journal
 on disk, from which `remote:` lines, SSE and pages are rendered. Readers read from disk and are
 woken by a write, so no writer ever waits for one.
 """
