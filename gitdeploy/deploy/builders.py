@@ -11,7 +11,7 @@ from pathlib import Path
 from gitdeploy.deploy.context import Context
 
 # Where packages come from and how their server is trusted: what an operator sets for the server
-# and builds need as well (docs/configuration.md, "Builds").
+# and builds need as well (docs/builds.md, "Environment of a build").
 _PASSED = re.compile(
     r"(PIP|UV)_\w+|(?i:NPM_CONFIG)_\w+|(?i:HTTPS?|NO|ALL)_(?i:PROXY)"
     r"|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|NODE_EXTRA_CA_CERTS|LANG",
