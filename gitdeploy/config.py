@@ -58,7 +58,7 @@ _HELP: dict[str, str] = {
     "home": "Directory below which everything that lasts is kept.",
     "listen": "HOST:PORT to listen on; port 0 takes a free one.",
     "admin_token": "The administrator's token; made and kept in HOME/admin-token where unset.",
-    "grace": "Seconds that requests and jobs get to end at SIGTERM.",
+    "grace": "Seconds that requests under way get to end at SIGTERM.",
     "create_on_push": "An admin's push to an app that doesn't exist creates it.",
     "scm_domain": "Also answer for {app}.scm.DOMAIN.",
     "isolation": "none, process or sandbox; the default is the strictest that works here.",
@@ -77,7 +77,7 @@ _HELP: dict[str, str] = {
     "strict": "Warnings of the validate step fail the deployment.",
     "keep_releases": "Newest releases of an app that are kept beside the active one.",
     "log_retention": "Bytes of output kept on disk for one stream of one execution.",
-    "instance": "This server's name in a cluster; made from the host's name where unset.",
+    "instance": "This server's name in a cluster; six random hex digits, kept, where unset.",
 }
 
 

@@ -2,7 +2,7 @@
 
 Whoever may send a webhook names a host, and we connect to it from inside our network: so a name is
 resolved once, every address it has is judged, and the connection is made to a judged address
-(docs/security.md, "fetching and hooks out"). Ranges: IANA's special-purpose address registries.
+(docs/security.md, "Fetching"). Ranges: IANA's special-purpose address registries.
 """
 
 from __future__ import annotations

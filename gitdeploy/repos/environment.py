@@ -1,5 +1,5 @@
 """The environment of every git child and hook: fixed, nothing of ours, no configuration of the
-machine or of a user (docs/security.md, "repos")."""
+machine or of a user (docs/security.md, "Repositories")."""
 
 from __future__ import annotations
 
