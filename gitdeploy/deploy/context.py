@@ -9,7 +9,7 @@ from pathlib import Path
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
 from gitdeploy.deploy.tree import Blobs, Manifest
-from gitdeploy.events import Log
+from gitdeploy.events import Events, Log
 from gitdeploy.home import AppHome
 from gitdeploy.jobs import Job, Problem
 from gitdeploy.logs import Watcher
@@ -27,6 +27,7 @@ class Tools:
     """
 
     store: Store
+    events: Events
     clock: Clock
     options: Options
     holders: Holders

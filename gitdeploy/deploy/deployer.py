@@ -64,6 +64,7 @@ class Deployer:
         self._instance = instance
         self._tools = Tools(
             store=store,
+            events=events,
             clock=clock,
             options=options,
             holders=holders,

@@ -1,4 +1,4 @@
-"""Prune: old releases and environments that nothing needs go into the trash.
+"""Prune: old releases, environments and logs that nothing needs go into the trash.
 
 The trash is emptied behind the deployment (Deployer), so that no pusher waits for it.
 """
@@ -10,12 +10,17 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.releases import discard_environments, discard_release
+from gitdeploy.deploy.releases import discard_environments, discard_log, discard_release
 from gitdeploy.store import Release
+
+_KEPT_LOGS = 100  # what GET api/deployments lists
 
 
 async def prune(ctx: Context) -> Context:
-    """Keep the newest `keep_releases`, the active one, and those that processes live in."""
+    """Keep the newest `keep_releases`, the active one, and those that processes live in.
+
+    Of deployments the newest 100 stay with their logs, and those whose release stays.
+    """
     tools = ctx.tools
     releases = await tools.store.releases.on_disk(ctx.app)
     used = tools.supervisor.releases_in_use(ctx.app)
@@ -25,7 +30,10 @@ async def prune(ctx: Context) -> Context:
     needed = {r.environment for r in releases if r.environment and r.number not in gone}
     if ctx.environment:
         needed.add(ctx.environment)
-    await asyncio.to_thread(_discard, ctx, gone, needed)
+    forgotten = await tools.store.deployments.prune(ctx.app, keep=_KEPT_LOGS)
+    for deployment in forgotten:
+        tools.events.release_deployment_journal(ctx.app, deployment)
+    await asyncio.to_thread(_discard, ctx, gone, needed, forgotten)
     count = len(gone)
     detail = f"{count} old release{'' if count == 1 else 's'} removed" if count else "nothing"
     return replace(ctx, detail=detail)
@@ -38,7 +46,9 @@ def surplus(releases: Iterable[Release], *, keep: int, used: Set[int]) -> list[i
     return sorted(old)
 
 
-def _discard(ctx: Context, gone: Iterable[int], needed: Set[str]) -> None:
+def _discard(ctx: Context, gone: Iterable[int], needed: Set[str], forgotten: Iterable[str]) -> None:
     for number in gone:
         discard_release(ctx.paths, number)
     discard_environments(ctx.paths, needed)
+    for deployment in forgotten:
+        discard_log(ctx.paths, deployment)

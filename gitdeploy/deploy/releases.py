@@ -107,6 +107,12 @@ def discard_environments(paths: AppHome, keep: Iterable[str]) -> list[str]:
     return found
 
 
+def discard_log(paths: AppHome, deployment: str) -> None:
+    """Put a deployment's log into the trash; nothing where it isn't there."""
+    if deployment.strip("."):  # an id may be `..`
+        _discard(paths, paths.deployment_log(deployment))
+
+
 def empty_trash(paths: AppHome) -> None:
     """Remove what was discarded. Takes its time: a release may hold 100,000 files."""
     for entry in _trash(paths).glob("*"):

@@ -170,6 +170,26 @@ class Deployments:
 
         return await self._db.write(work)
 
+    async def prune(self, app: str, *, keep: int) -> list[str]:
+        """Forget the deployments behind the newest `keep`; the ids of those that went.
+
+        The active one stays, and so does one that hasn't ended or whose release is on the disk.
+        """
+
+        def work(c: sqlite3.Connection) -> list[str]:
+            gone = c.execute(
+                "DELETE FROM deployments WHERE app = :app AND status IN ('failed', 'success')"
+                " AND id NOT IN (SELECT id FROM deployments WHERE app = :app"
+                " ORDER BY received_at DESC, id LIMIT :keep)"
+                " AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.app = deployments.app"
+                " AND r.deployment = deployments.id AND r.pruned_at IS NULL)"
+                " RETURNING id",
+                {"app": app, "keep": keep},
+            )
+            return [row["id"] for row in gone.fetchall()]
+
+        return await self._db.write(work)
+
 
 class Releases:
     """The table `releases`."""

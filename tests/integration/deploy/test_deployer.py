@@ -163,6 +163,22 @@ async def test_only_the_newest_the_active_and_the_used_releases_stay(make_server
     assert names == {"1", "1.json", "4", "4.json", "5", "5.json"}
 
 
+async def test_of_old_deployments_neither_rows_nor_logs_are_kept(make_server, monkeypatch):
+    monkeypatch.setattr("gitdeploy.deploy.prune._KEPT_LOGS", 3)
+    server = await make_server(keep_releases=1)
+    repo = await server.app()
+    commits = []
+    for number in range(5):
+        repo.write("n", str(number))
+        commits.append(repo.commit())
+        await server.push(repo.push())
+    assert {p.name for p in (server.paths.root / "deployments").iterdir()} == set(commits[2:])
+    assert [d.id for d in await server.store.deployments.newest(APP)] == commits[:1:-1]
+    again = await server.deploy(commits[0])
+    assert (again.status, again.attempt) == ("success", 1)
+    assert (await server.records(commits[0]))[-1]["event"] == "deploy.succeeded"
+
+
 async def test_the_releases_manifest_is_git_ls_tree(server, repo):
     repo.ticker()
     repo.write("bin/run", "#!/bin/sh\n", executable=True)

@@ -10,6 +10,7 @@ from gitdeploy.deploy.prune import surplus
 from gitdeploy.deploy.releases import (
     Meta,
     discard_environments,
+    discard_log,
     discard_release,
     discard_strays,
     empty_trash,
@@ -111,3 +112,9 @@ def test_the_newest_the_active_and_the_used_releases_stay():
     assert surplus(rows(1, 2, 3, 4, 5, active=2), keep=2, used={1}) == [3]
     assert surplus(rows(1, 2), keep=5, used=set()) == []
     assert surplus(rows(3, 1, 2, active=3), keep=1, used=set()) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_an_id_of_dots_takes_nothing_along(paths, name):
+    discard_log(paths, name)
+    assert paths.releases.is_dir()

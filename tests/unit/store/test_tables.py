@@ -191,3 +191,16 @@ async def test_a_due_time_is_claimed_once(shop: Store) -> None:
     assert (latest.state, latest.run) == ("dropped", None)
     await shop.occurrences.prune(61)
     assert await shop.occurrences.newest("shop", "mail") == []
+
+
+async def test_old_deployments_are_forgotten_but_not_what_is_needed(shop: Store) -> None:
+    for number in range(6):
+        await shop.deployments.begin(deployment(id=f"{number}", received_at=number))
+        if number != 2:  # 2 is under way
+            await shop.deployments.advance("shop", f"{number}", "pending", "failed")
+    active = await shop.releases.add("shop", "0", at=1)
+    await shop.releases.activate("shop", active.number, [], at=1)
+    await shop.releases.add("shop", "1", at=1)  # on the disk
+    assert await shop.deployments.prune("shop", keep=2) == ["3"]
+    assert [d.id for d in await shop.deployments.newest("shop")] == ["5", "4", "2", "1", "0"]
+    assert await shop.deployments.prune("shop", keep=2) == []
