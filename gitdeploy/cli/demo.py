@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from gitdeploy.cli.interrupts import Interrupts
 from gitdeploy.cli.samples import sample
 
 APP = "ticker"
@@ -47,26 +48,39 @@ def demo(once: bool) -> None:
     """
     if shutil.which("git") is None:
         raise SystemExit("gitdeploy: git isn't installed: apt-get install git")
+    with Interrupts() as interrupts:
+        directory = Path(tempfile.mkdtemp(prefix="gitdeploy-demo-"))
+        try:
+            code = _demo(directory, interrupts, once=once)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+    if code:
+        raise SystemExit(code)
+
+
+def _demo(directory: Path, interrupts: Interrupts, *, once: bool) -> int:
+    """The exit code. Whatever ends it, the server and its jobs have ended with it."""
     began = time.monotonic()
-    directory = Path(tempfile.mkdtemp(prefix="gitdeploy-demo-"))
+    seen = False
     try:
-        with running_server(directory) as server:
+        with running_server(directory, interrupts) as server:
             walk(server, directory)
+            seen = True
             click.echo(f"\nAll of it was seen to work, in {time.monotonic() - began:.1f} s.")
             if not once:
                 _what_next(server, directory)
-                signal.sigwait({signal.SIGINT, signal.SIGTERM})
+                while True:
+                    signal.pause()  # until one of them raises
     except DemoFailed as failure:
         click.echo(f"\nThe demo failed: {failure}", err=True)
         log = directory / "server.log"
         if log.exists():
             click.echo("The server's last words:", err=True)
             click.echo("\n".join(log.read_text().splitlines()[-15:]), err=True)
-        raise SystemExit(1) from None
+        return 1
     except KeyboardInterrupt:
-        pass
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        return 0 if seen else 130
+    return 0
 
 
 class DemoFailed(Exception):
@@ -223,13 +237,25 @@ class DemoServer:
 
 
 @contextmanager
-def running_server(directory: Path) -> Iterator[DemoServer]:
-    """`gitdeploy serve` on a free port with a home below `directory`; ended with the block."""
+def running_server(directory: Path, interrupts: Interrupts) -> Iterator[DemoServer]:
+    """`gitdeploy serve` on a free port with a home below `directory`; ended with the block.
+
+    Inside the block, and nowhere else, a signal may end the demo.
+    """
     home = directory / "home"
     token = "gd_" + base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GITDEPLOY_")}
     environment["GITDEPLOY_ADMIN_TOKEN"] = token
-    arguments = ["--home", str(home), "--listen", "127.0.0.1:0", "--swap-grace", "1"]
+    arguments = [
+        "--home",
+        str(home),
+        "--listen",
+        "127.0.0.1:0",
+        "--swap-grace",
+        "1",
+        "--grace",
+        "3",
+    ]
     with (directory / "server.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gitdeploy", "serve", *arguments],
@@ -242,15 +268,16 @@ def running_server(directory: Path) -> Iterator[DemoServer]:
         )
     assert process.stdout is not None
     try:
-        ready = process.stdout.readline()
-        if not ready.startswith("gitdeploy ready "):
-            raise DemoFailed("the server didn't start")
-        server = DemoServer(process, ready.split()[-1], token)
-        state = server.call("GET", "/readyz")
-        _heading(f"A server in a temporary home, jobs isolated at level {state['isolation']}")
-        _command(f"gitdeploy serve --home {home} --listen 127.0.0.1:0")
-        click.echo(f"  {ready.strip()}")
-        yield server
+        with interrupts.allowed():
+            ready = process.stdout.readline()
+            if not ready.startswith("gitdeploy ready "):
+                raise DemoFailed("the server didn't start")
+            server = DemoServer(process, ready.split()[-1], token)
+            state = server.call("GET", "/readyz")
+            _heading(f"A server in a temporary home, jobs isolated at level {state['isolation']}")
+            _command(f"gitdeploy serve --home {home} --listen 127.0.0.1:0")
+            click.echo(f"  {ready.strip()}")
+            yield server
     finally:
         process.terminate()
         try:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 
 def test_the_demo_shows_all_of_it_within_ten_seconds() -> None:
@@ -21,3 +25,60 @@ def test_the_demo_shows_all_of_it_within_ten_seconds() -> None:
     for expected in ("remote: deployed", "tick 3", "step 3 of 3", "exit code 0", "→", "tock"):
         assert expected in done.stdout
     assert time.monotonic() - began < 60  # the goal is 10 s; a loaded machine may be slower
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "code"),
+    [
+        ("", signal.SIGINT, 130),  # at once: perhaps before there is a server
+        ("A server in a temporary home", signal.SIGTERM, 130),
+        ("$ git push", signal.SIGINT, 130),
+        ("tick 2", signal.SIGHUP, 130),
+        ("What to try next", signal.SIGINT, 0),
+    ],
+)
+def test_whenever_the_demo_is_ended_nothing_of_it_is_left(
+    tmp_path: Path, words: str, number: int, code: int
+) -> None:
+    temporary = tmp_path / "with a space"
+    temporary.mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GITDEPLOY_")}
+    process = subprocess.Popen(
+        # -c: the interpreter is up, and its handlers are in place, when the first word comes
+        [
+            sys.executable,
+            "-c",
+            "print('up', flush=True); from gitdeploy.cli.demo import demo; demo()",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    shown = ""
+    while words not in shown or (words == "" and not any(temporary.iterdir())):
+        if words:
+            line = process.stdout.readline()
+            assert line, shown
+            shown += line
+    assert "\x1b" not in shown, "no colours where there is no terminal"
+    os.killpg(process.pid, number)
+    os.killpg(process.pid, number)  # again, as the impatient do
+    process.stdout.read()
+    assert process.wait(30) == code
+    assert list(temporary.iterdir()) == []
+    assert not _mentioning(str(temporary))
+
+
+def _mentioning(text: str) -> list[str]:
+    """Command lines and environments of processes that name a path."""
+    found: list[str] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            data = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if text.encode() in data and int(folder.name) != os.getpid():
+            found.append(data.replace(b"\0", b" ").decode(errors="replace")[:200])
+    return found
