@@ -24,16 +24,19 @@ async def read_job(
     after: str | None = None,
     follow: bool = False,
     tail: int | None = None,
+    blocks: bool = False,
 ) -> AsyncGenerator[list[OutputLine], None]:
     """Lines of all executions of a job behind the cursor `after`, or the last `tail` ones.
 
     With `follow` also those still to come, of new executions too, until it is closed or the job's
-    directory is removed. Batches as in `read_execution`. Raises Invalid for a bad cursor; a job that never ran has no lines.
+    directory is removed. Batches and `blocks` as in `read_execution`. Raises Invalid for a bad cursor; a job that never ran has no lines.
     """
     reading = _Reading(executions, cursor.parse_job(after))
     newest = tail if after is None else None
     if newest is not None:
         reading.start_at_tail(newest)
+    elif blocks:
+        reading.read_blocks()
     try:
         with watcher.follow(executions) if follow else nullcontext() as follower:
             while True:
@@ -44,6 +47,8 @@ async def read_job(
                 for batch in batches(runs) if newest is None else last(runs, newest):
                     yield batch
                     await asyncio.sleep(0)
+                if blocks and newest is not None:  # the last lines were counted
+                    reading.read_blocks()
                 newest = None
                 if follower is None or reading.removed:
                     return
@@ -72,6 +77,7 @@ class _Reading:
         self._pending: list[str] = []
         self._followed: set[Path] = set()
         self._there = False
+        self._blocks = False
         self.removed = False
 
     def look(self) -> None:
@@ -118,6 +124,12 @@ class _Reading:
             oldest = _started(name)
         self._skip_to = max(self._places, default="")
 
+    def read_blocks(self) -> None:
+        """From here on many lines at once; between two rounds."""
+        self._blocks = True
+        for source in self._active:
+            source.read_blocks()
+
     def follow_with(self, follower: Follower) -> None:
         """Have the follower look at the active executions and at no others."""
         wanted = {source.directory for source in self._active}
@@ -142,6 +154,8 @@ class _Reading:
 
     def _open(self, name: str) -> None:
         source = Source(self._executions / name, self._places.get(name, (0, 0)))
+        if self._blocks:
+            source.read_blocks()
         source.look()
         self._opened = name
         self._active.append(source)

@@ -6,7 +6,7 @@ import os
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 
-from gitdeploy.logs.lines import STREAMS, Piece, Splitter
+from gitdeploy.logs.lines import STREAMS, BlockSplitter, Piece, Splitter
 from gitdeploy.logs.times import TimeIndex
 from gitdeploy.logs.trim import read_trimmed
 
@@ -22,7 +22,7 @@ class Lane:
         self.consumed = start  # offset behind the last line that was taken
         self._path = directory / self.stream
         self._index = index
-        self._splitter = Splitter(start)
+        self._splitter: Splitter | BlockSplitter = Splitter(start)
         self._fd = -1
         self._size = 0
         self._mtime = 0
@@ -36,6 +36,10 @@ class Lane:
     def ts(self) -> int:
         """The time of the next line; only after `fill` was true."""
         return self._times[self._next]
+
+    def read_blocks(self) -> None:
+        """From here on many lines at once, for who only copies them; between two rounds."""
+        self._splitter = BlockSplitter(self.consumed)
 
     def look(self, *, ended: bool) -> None:
         """Begin a round: as far as the file reaches now. `ended`: nothing will follow."""
@@ -93,13 +97,16 @@ class Lane:
             self._fd = -1
 
     def _restart(self, offset: int) -> None:
-        self._splitter = Splitter(offset)
+        self._splitter = type(self._splitter)(offset)
         self.consumed = offset
 
     def _take_in(self, start: int, pieces: list[Piece]) -> None:
         """Note the times of new lines: each has that of the index entry that covers its start."""
-        self._pieces = pieces
         self._next = 0
+        if isinstance(self._splitter, BlockSplitter):
+            self._pieces, self._times = self._parted(start, pieces)
+            return
+        self._pieces = pieces
         times: list[int] = []
         while len(times) < len(pieces):
             at = len(times)
@@ -113,3 +120,21 @@ class Lane:
             stop = bisect_left(pieces, offset, at, key=lambda piece: piece.end) + 1
             times += [self._last] * (min(stop, len(pieces)) - at)
         self._times = times
+
+    def _parted(self, start: int, blocks: list[Piece]) -> tuple[list[Piece], list[int]]:
+        """Blocks and their times, parted where the time of their lines changes."""
+        parts: list[Piece] = []
+        times: list[int] = []
+        for block in blocks:
+            lines, at, newline = block.line, 0, 0
+            while newline >= 0:
+                offset, time = self._index.at(self.number, start + at) or (block.end, self._mtime)
+                self._last = max(self._last, time)
+                times.append(self._last)
+                newline = -1 if offset >= block.end else lines.find(b"\n", offset - 1 - start)
+                if newline >= 0:
+                    parts.append(Piece(start + newline + 1, lines[at:newline], False))
+                    at = newline + 1
+            parts.append(Piece(block.end, lines[at:], block.cut))
+            start = block.end
+        return parts, times

@@ -15,7 +15,8 @@ class OutputLine(NamedTuple):
 
     `line` is what the process wrote, without the newline; a carriage return stays. `ts` (µs) is
     when its first byte was seen to be there. `cut` marks a piece of a line longer than 1 MiB: more
-    of it follows. Reading goes on behind this line with `after=cursor`.
+    of it follows. Reading goes on behind this line with `after=cursor`. Who asks for blocks gets
+    many lines in one `line`, with the newlines between them.
     """
 
     cursor: str
@@ -90,3 +91,43 @@ class Splitter:
             pieces.append(Piece(end, line[at : at + self._limit], True))
             at += self._limit
         return end, line[at:]
+
+
+class BlockSplitter:
+    """As `Splitter`, but all the lines that are there at once are one piece, copied as it is."""
+
+    def __init__(self, start: int = 0, *, limit: int = LINE_LIMIT) -> None:
+        self._limit = limit
+        self._end = start
+        self._rest = b""
+
+    @property
+    def position(self) -> int:
+        """The offset of the next byte to feed."""
+        return self._end + len(self._rest)
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """The lines that `data` completes as one piece; before it, pieces of one too long."""
+        pieces: list[Piece] = []
+        newline = data.rfind(b"\n")
+        if newline >= 0:
+            block = data[:newline] if not self._rest else self._rest + data[:newline]
+            self._end += len(block) + 1
+            pieces.append(Piece(self._end, block, False))
+            self._rest = data[newline + 1 :]
+        else:
+            self._rest += data
+        while len(self._rest) > self._limit:
+            self._end += self._limit
+            pieces.append(Piece(self._end, self._rest[: self._limit], True))
+            self._rest = self._rest[self._limit :]
+        return pieces
+
+    def finish(self) -> list[Piece]:
+        """The last line, where the stream ended without a newline."""
+        if not self._rest:
+            return []
+        self._end += len(self._rest)
+        piece = Piece(self._end, self._rest, False)
+        self._rest = b""
+        return [piece]

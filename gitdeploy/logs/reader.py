@@ -29,12 +29,13 @@ async def read_execution(
     after: str | None = None,
     follow: bool = False,
     tail: int | None = None,
+    blocks: bool = False,
 ) -> AsyncGenerator[list[OutputLine], None]:
     """Lines of one execution behind the cursor `after`, or its last `tail` ones.
 
     With `follow` also those still to come, until the execution has ended. Batches hold at most
     2000 lines or 1 MiB (one longer line stands alone). A last line without newline comes with the
-    end. Raises NotFound where the directory isn't there, Invalid for a bad cursor.
+    end. `blocks`: for who only copies the text, each element may hold many lines. Raises NotFound where the directory isn't there, Invalid for a bad cursor.
     """
     start = cursor.parse_execution(after)
     if not directory.is_dir():
@@ -43,6 +44,8 @@ async def read_execution(
     if newest is not None:
         start = tail_start(directory / "stdout", newest), tail_start(directory / "stderr", newest)
     source = Source(directory, start)
+    if blocks and newest is None:
+        source.read_blocks()
     try:
         with watcher.follow(directory) if follow else nullcontext() as follower:
             while True:
@@ -53,6 +56,8 @@ async def read_execution(
                 for batch in batches(runs) if newest is None else last(runs, newest):
                     yield batch
                     await asyncio.sleep(0)
+                if blocks and newest is not None:  # the last lines were counted
+                    source.read_blocks()
                 newest = None
                 if follower is None or source.ended or not await follower.wait():
                     return

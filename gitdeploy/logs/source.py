@@ -65,6 +65,11 @@ class Source:
         for lane in self.lanes:
             lane.look(ended=self.ended)
 
+    def read_blocks(self) -> None:
+        """From here on many lines at once, for who only copies them; between two rounds."""
+        for lane in self.lanes:
+            lane.read_blocks()
+
     def fill(self) -> bool:
         """Whether this round has a line left."""
         return any(lane.fill() for lane in self.lanes)

@@ -54,6 +54,7 @@ async def follow_job(
 ) -> web.StreamResponse:
     """The output of all executions of a job, one after the other."""
     services = services_of(request)
+    form = form or negotiate(request)
     after = _after(request)
     parse_job(after)
     lines = read_job(
@@ -62,6 +63,7 @@ async def follow_job(
         after=after,
         follow=flag(request, "follow"),
         tail=_tail(request, tail),
+        blocks=form == "text",
     )
     bound = {"app": app, "kind": kind, "job": job, "instance": services.instance}
     return await send(request, from_output(lines, **bound), form=form)
@@ -76,6 +78,7 @@ async def follow_run(
 ) -> web.StreamResponse:
     """The output of one run; with `follow` until it has ended."""
     services = services_of(request)
+    form = form or negotiate(request)
     after = _after(request)
     parse_execution(after)
     directory = services.home.app(execution.app).execution(
@@ -89,6 +92,7 @@ async def follow_run(
         after=after,
         follow=flag(request, "follow"),
         tail=_tail(request, tail),
+        blocks=form == "text",
     )
     return await send(request, from_output(lines, **_bound(execution)), form=form)
 
@@ -103,7 +107,7 @@ async def run_to_end(
         directory = services.home.app(execution.app).execution(
             execution.kind, execution.job, execution.id
         )
-        lines = read_execution(services.watcher, directory, follow=True)
+        lines = read_execution(services.watcher, directory, follow=True, blocks=form == "text")
         output = from_output(lines, **_bound(execution))
         try:
             async for batch in output:

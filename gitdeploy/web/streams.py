@@ -39,7 +39,7 @@ MEDIA: dict[Format, str] = {
 HEARTBEAT = 15.0
 STALL = 60.0
 RETRY = 2000
-_PIECE = 1 << 16  # written at once; more only fills the transport's buffer
+_PIECE = 1 << 18  # written at once; more only fills the transport's buffer
 _GONE = 1.0  # seconds between two looks whether the client is still there
 _BATCH = 500
 

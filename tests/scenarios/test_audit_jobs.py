@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.scenarios.actors import Developer, Server
+from tests.scenarios.actors import ADMIN, Developer, Server
 from tests.support import eventually, git
 
 RUNS = "/apps/demo/api/triggeredwebjobs"
@@ -192,3 +192,115 @@ async def test_every_address_in_a_job_answers_as_it_stands(server: Server, repo:
     one = await server.job("ticker")
     assert one["pid"] and one["since"] and one["restarts"] == 0
     assert (await server.job("report", kind="triggered"))["next_run"].endswith("Z")
+
+
+async def curl(*arguments: str) -> bytes:
+    """What curl writes to its standard output."""
+    command = ("curl", "-sSN", "--max-time", "90", "-u", f"x:{ADMIN}", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output
+
+
+async def test_bytes_and_long_lines_arrive_as_they_were_written(
+    server: Server, repo: Developer
+) -> None:
+    raw = bytes(range(256)) * 50 + b"\n"
+    repo.write("raw", base64.b64encode(raw).decode())
+    repo.job(
+        "triggered/raw", "run.sh", 'base64 -d "$WEBROOT_PATH/raw" || base64 -d ../../../../raw\n'
+    )
+    repo.job("triggered/long", "run.py", "print('x' * (3 << 20))\n")
+    repo.job("triggered/shy", "run.py", "import time\nprint('hello')\ntime.sleep(30)\n")
+    repo.job("triggered/family", "run.sh", "(sleep 0.3; echo child) &\necho parent\nwait\n")
+    await repo.push()
+    for job, written in (
+        ("raw", raw),
+        ("long", b"x" * (3 << 20) + b"\n"),
+        ("family", b"parent\nchild\n"),
+    ):
+        run = await ran(server, job)
+        assert run["status"] == "Success"
+        assert await curl(run["output_url"]) == written
+        records = await curl("-H", "Accept: application/x-ndjson", run["output_url"])
+        lines = [json.loads(line) for line in records.splitlines()]
+        assert len(lines) == (3 if job == "long" else written.count(b"\n"))
+    assert [line.get("cut") for line in lines] == [None, None]
+    async with server.stream("POST", f"{RUNS}/shy/run?follow=true", accept="text/plain") as shy:
+        assert await asyncio.wait_for(anext(shy), 20) == "hello", "without a flush"
+
+
+async def test_no_line_is_lost_to_live_followers_of_any_form(
+    server: Server, repo: Developer
+) -> None:
+    script = "import time\nfor n in range(200_000):\n    print('line', n)\n    if n % 20_000 == 0: time.sleep(0.02)\n"
+    repo.job("triggered/loud", "run.py", script)
+    await repo.push()
+    expected = [b"line %d" % n for n in range(200_000)]
+    run = f"{server.url}{RUNS}/loud/run?follow=true"
+    text = (await curl("-X", "POST", run)).splitlines()
+    assert text[:-1] == expected
+    assert text[-1].endswith(b"Success, exit code 0")
+    records = (await curl("-X", "POST", "-H", "Accept: application/x-ndjson", run)).splitlines()
+    told = [json.loads(record) for record in records]
+    assert [record["line"].encode() for record in told[:-1]] == expected
+    assert told[-1]["event"] == "run.ended"
+
+
+async def test_a_follower_that_was_cut_off_goes_on_where_it_was(
+    server: Server, repo: Developer
+) -> None:
+    script = "import time\nfor n in range(300):\n    print(n)\n    time.sleep(0.01)\n"
+    repo.job("triggered/steady", "run.py", script)
+    await repo.push()
+    await server.call("POST", f"{RUNS}/steady/run", status=202)
+    run = server.headers["Location"].split("/apps/", 1)[1]
+    seen: list[str] = []
+    headers: dict[str, str] = {}
+    for count in (40, 90, 1000):
+        async with server.stream(
+            "GET", f"/apps/{run}/log?follow=true", accept="text/event-stream", **headers
+        ) as lines:
+            async for line in lines:
+                if line.startswith("id: "):
+                    headers = {"Last_Event_ID": line[4:]}
+                elif line.startswith("data: "):
+                    seen.append(json.loads(line[6:])["line"])
+                    if len(seen) == count:
+                        break
+    assert seen == [str(n) for n in range(300)]
+
+
+async def test_refusals_are_problems_and_writes_are_audited(
+    server: Server, repo: Developer
+) -> None:
+    repo.job("continuous/ticker", "run.sh", "while :; do sleep 1; done\n")
+    await repo.push()
+    path = "/apps/demo/api/continuouswebjobs/ticker"
+    for method, where, status, headers in (
+        ("GET", "/nowhere", 404, {}),
+        ("PATCH", path, 405, {}),
+        ("POST", "/apps/demo/api/settings", 415, {"Content-Encoding": "compress"}),
+        ("POST", "/demo.git/git-receive-pack", 415, {"Content-Type": "text/plain"}),
+    ):
+        problem = await server.call(
+            method, where, None if method == "GET" else b"{}", status=status, headers=headers
+        )
+        assert server.headers["Content-Type"].startswith("application/problem+json"), where
+        assert problem["status"] == status
+        assert {"type", "title", "detail"} <= set(problem)
+    repo.write("large.json", json.dumps({"a": "x" * (3 << 20)}))
+    settings = server.url + "/apps/demo/api/settings"
+    large = json.loads(await curl("--data-binary", f"@{repo.path}/large.json", settings))
+    assert large["status"] == 413
+    await server.call("POST", f"{path}/stop")
+    await server.call("POST", f"{path}/start")
+    await server.call("POST", "/apps/demo/api/settings", {"COLOUR": "blue"})
+    newest = (await server.call("GET", "/api/audit"))[:3]
+    assert [entry["what"] for entry in newest] == [
+        "settings.merge",
+        "continuous.start",
+        "continuous.stop",
+    ]
+    assert all(set(e) == {"ts", "who", "what", "on", "from", "result"} for e in newest)

@@ -18,7 +18,7 @@ from gitdeploy.errors import Invalid
 from gitdeploy.logs import OutputLine, read_execution, read_job
 from tests.support import eventually
 from tests.unit.logs.conftest import Execution
-from tests.unit.logs.test_reader import NO_WATCHER
+from tests.unit.logs.test_reader import NO_WATCHER, text_of
 
 BASE = from_datetime(datetime(2026, 11, 23, 21, 20, 39, tzinfo=UTC))
 
@@ -46,6 +46,7 @@ async def test_executions_follow_each_other_and_overlapping_ones_mix(watcher, tm
     b.end(0, us(9))
     lines = await collect(read_job(watcher, tmp_path))
     assert [line.line for line in lines] == [b"a1", b"b3", b"a5", b"b6", b"c11"]
+    assert text_of(await collect(read_job(watcher, tmp_path, blocks=True))) == text_of(lines)
     assert lines[0].cursor == f"{name(0)}:o3.e0"
     assert lines[1].cursor == f"{name(0)}:o3.e0,{name(2)}:o3.e0"
     assert lines[4].cursor.endswith(f"{name(10)}:o4.e0")

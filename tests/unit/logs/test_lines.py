@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitdeploy.logs.lines import LINE_LIMIT, Piece, Splitter
+from gitdeploy.logs.lines import LINE_LIMIT, BlockSplitter, Piece, Splitter
 
 LIMIT = 5
 TEXT = st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r", b"\xff\x00"]), max_size=40).map(
@@ -37,6 +37,10 @@ def test_any_chunking_gives_the_same_lines_and_loses_no_byte(text: bytes, cuts: 
     assert joined(pieces, text) == text
     assert all(len(piece.line) <= LIMIT for piece in pieces)
     assert not pieces or pieces[-1].end == len(text)
+    splitter = BlockSplitter(limit=LIMIT)
+    blocks = [piece for chunk in chunks for piece in splitter.feed(chunk)] + splitter.finish()
+    assert joined(blocks, text) == text
+    assert not blocks or blocks[-1].end == len(text)
 
 
 @settings(deadline=None, max_examples=200)

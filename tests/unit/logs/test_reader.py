@@ -22,6 +22,11 @@ async def collect(batches: AsyncIterator[list[OutputLine]]) -> list[OutputLine]:
     return [line async for batch in batches for line in batch]
 
 
+def text_of(lines: list[OutputLine]) -> bytes:
+    """What who copies the text sends."""
+    return b"".join(line.line if line.cut else line.line + b"\n" for line in lines)
+
+
 def texts(lines: list[OutputLine]) -> list[bytes]:
     return [line.line for line in lines]
 
@@ -87,6 +92,9 @@ async def test_resuming_from_any_cursor_gives_exactly_the_rest(writes, number: i
             assert rest == whole[number + 1 :]
             tail = await collect(read_execution(NO_WATCHER, execution.directory, tail=number))
             assert tail == (whole[-number:] if number else [])
+        blocks = await collect(read_execution(NO_WATCHER, execution.directory, blocks=True))
+        assert text_of(blocks) == text_of(whole)
+        assert [block.ts for block in blocks] == sorted(block.ts for block in blocks)
 
 
 async def test_a_follower_sees_each_line_and_ends_with_the_execution(watcher, execution) -> None:
@@ -131,6 +139,26 @@ async def test_a_concurrent_writer_s_every_byte_is_seen_in_order(watcher, execut
         assert [line.ts for line in ours] == sorted(line.ts for line in ours)
     again = await collect(read_execution(watcher, execution.directory))
     assert sorted(texts(again)) == sorted(texts(lines))
+
+
+async def test_blocks_hold_many_lines_and_follow_a_tail(watcher, execution) -> None:
+    execution.write(b"line\n" * 10_000 + b"begun")
+    seen: list[OutputLine] = []
+
+    async def follow() -> None:
+        reading = read_execution(watcher, execution.directory, follow=True, tail=2, blocks=True)
+        async for batch in reading:
+            seen.extend(batch)
+
+    following = asyncio.create_task(follow())
+    await eventually(lambda: len(seen) == 2)
+    execution.write(b" line\n" + b"more\n" * 1000)
+    execution.write(b"z" * (3 << 20) + b"\nlast")
+    execution.end()
+    await asyncio.wait_for(following, 20)
+    more = b"begun line\n" + b"more\n" * 1000 + b"z" * (3 << 20) + b"\nlast\n"
+    assert text_of(seen) == b"line\nline\n" + more
+    assert len(seen) < 100
 
 
 async def test_batches_are_bounded(watcher, execution) -> None:
