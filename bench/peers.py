@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -155,6 +156,8 @@ http {{
     wrapper = subprocess.Popen(
         [shutil.which("fcgiwrap") or "/usr/sbin/fcgiwrap", "-c", "2", "-s", f"unix:{fcgi}"],
         env={**os.environ, **GIT},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # it forks: its children are ended by their group
     )
     server = subprocess.Popen(
         [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(root / "nginx.conf")],
@@ -164,9 +167,10 @@ http {{
         wait_for_port(port)
         yield port, root
     finally:
-        for process in (server, wrapper):
-            process.terminate()
-            process.wait(timeout=20)
+        server.terminate()
+        server.wait(timeout=20)
+        os.killpg(wrapper.pid, signal.SIGTERM)
+        wrapper.wait(timeout=20)
 
 
 def bare(root: Path, name: str) -> Path:
