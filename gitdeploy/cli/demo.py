@@ -98,7 +98,8 @@ def walk(server: DemoServer, directory: Path) -> None:
 
     _heading("A repository with a continuous job and a triggered one, pushed with git")
     repository = directory / APP
-    shutil.copytree(sample(APP), repository)
+    # pip compiles what it installs, samples too
+    shutil.copytree(sample(APP), repository, ignore=shutil.ignore_patterns("__pycache__"))
     git(repository, "init", "--quiet", "--initial-branch=main")
     git(repository, "add", ".")
     git(repository, "commit", "--quiet", "--message=Add ticker")

@@ -89,3 +89,4 @@ def test_the_demo_works_from_the_wheel(installed: Path) -> None:
     done = run(installed, "demo", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All of it was seen to work" in done.stdout
+    assert "checkout   5 files" in done.stdout, "what pip compiled isn't pushed"
