@@ -122,8 +122,9 @@ def ours(directory: Path, *arguments: str) -> Iterator[Ours]:
 
 
 @contextmanager
-def nginx(directory: Path) -> Iterator[tuple[int, Path]]:
-    """nginx + fcgiwrap + git http-backend over `directory/nginx/*.git`; the port and the root."""
+def nginx(directory: Path) -> Iterator[tuple[str, Path]]:
+    """nginx + fcgiwrap + git http-backend over `directory/nginx/*.git`; its base
+    address with the credentials, and the root."""
     root = directory / "nginx"
     root.mkdir()
     backend = Path(git(directory, "--exec-path").strip()) / "git-http-backend"
@@ -140,6 +141,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location / {{
+            auth_basic bench; auth_basic_user_file {root}/users;
             fastcgi_pass unix:{fcgi};
             fastcgi_param SCRIPT_FILENAME {backend};
             fastcgi_param GIT_HTTP_EXPORT_ALL ""; fastcgi_param GIT_PROJECT_ROOT {root};
@@ -153,6 +155,7 @@ http {{
 }}
 """.replace("$HOST_PATH", os.environ["PATH"])
     )
+    (root / "users").write_text(f"x:{{PLAIN}}{TOKEN}\n")  # both ask for a password
     wrapper = subprocess.Popen(
         [shutil.which("fcgiwrap") or "/usr/sbin/fcgiwrap", "-c", "2", "-s", f"unix:{fcgi}"],
         env={**os.environ, **GIT},
@@ -165,7 +168,7 @@ http {{
     )
     try:
         wait_for_port(port)
-        yield port, root
+        yield f"http://x:{TOKEN}@127.0.0.1:{port}", root
     finally:
         server.terminate()
         server.wait(timeout=20)

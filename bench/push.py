@@ -18,10 +18,10 @@ def run(directory: Path, rounds: int) -> list[Row]:
         (work / f"file{number}").write_text(f"{number}\n" * 50)
     git(work, "add", ".")
     git(work, "commit", "-q", "-m", "base")
-    with ours(directory) as server, nginx(directory) as (port, root):
+    with ours(directory) as server, nginx(directory) as (base, root):
         bare(root, "shop.git")
         git(work, "remote", "add", "ours", server.remote("shop"))
-        git(work, "remote", "add", "peer", f"http://127.0.0.1:{port}/shop.git")
+        git(work, "remote", "add", "peer", f"{base}/shop.git")
         times: dict[str, list[float]] = {"ours": [], "peer": []}
         for number in range(-3, rounds):  # three to warm up
             (work / "file0").write_text(f"round {number}\n")

@@ -47,14 +47,14 @@ def run(directory: Path, rounds: int) -> list[Row]:
     (work / JOB).parent.mkdir(parents=True)
     tree.mkdir()
     git(work, "init", "-q", "-b", "main")
-    with ours(directory, "--swap-grace", "0.3") as server, nginx(directory) as (port, root):
+    with ours(directory, "--swap-grace", "0.3") as server, nginx(directory) as (base, root):
         repository = bare(root, "shop.git")
         hook = repository / "hooks/post-receive"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(HOOK.format(tree=tree, job=JOB))
         hook.chmod(0o755)
         git(work, "remote", "add", "ours", server.remote("shop"))
-        git(work, "remote", "add", "peer", f"http://127.0.0.1:{port}/shop.git")
+        git(work, "remote", "add", "peer", f"{base}/shop.git")
         data = server.home / "apps/shop/data/jobs/continuous/worker"
         times: dict[str, list[float]] = {"ours": [], "peer": []}
         for number in range(-2, rounds):

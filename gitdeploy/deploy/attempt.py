@@ -117,16 +117,25 @@ async def give_up(attempt: Attempt, tools: Tools) -> None:
 async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: bool) -> None:
     row = attempt.row
 
-    async def entering(step: str) -> None:
-        status = STATUS_OF_STEP.get(step)
-        if status is None:
-            return
-        leave, attempt.status = attempt.status, status
+    entered: asyncio.Task[None] | None = None
+
+    async def enter(leave: DeploymentStatus, status: DeploymentStatus, step: str) -> None:
         columns: dict[str, Any] = {"progress": step}
         if leave == "pending":
             columns["started_at"] = tools.clock.now()
         if not await tools.store.deployments.advance(row.app, row.id, leave, status, **columns):
             raise DeployError(f"Deployment {row.id[:10]} isn't {leave} any more.")
+
+    async def entering(step: str) -> None:
+        """Note the state while its first step works: no pusher waits for a row of progress."""
+        nonlocal entered
+        status = STATUS_OF_STEP.get(step)
+        if status is None:
+            return
+        if entered is not None:
+            await entered
+        leave, attempt.status = attempt.status, status
+        entered = asyncio.create_task(enter(leave, status, step))
 
     ctx = Context(
         app=row.app,
@@ -141,7 +150,13 @@ async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: b
         clean=attempt.clean,
         kept=kept,
     )
-    await run_pipeline(ctx, entering=entering)
+    try:
+        await run_pipeline(ctx, entering=entering)
+    finally:
+        noted = [] if entered is None else await asyncio.gather(entered, return_exceptions=True)
+    for outcome in noted:
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def _kept_release(attempt: Attempt, tools: Tools) -> Release | None:

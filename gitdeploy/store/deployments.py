@@ -176,6 +176,14 @@ class Deployments:
         The active one stays, and so does one that hasn't ended or whose release is on the disk.
         """
 
+        count = self._db.read(
+            lambda c: c.execute(
+                "SELECT count(*) AS n FROM deployments WHERE app = ?", (app,)
+            ).fetchone()
+        )
+        if count["n"] <= keep:  # nearly always: no commit for nothing
+            return []
+
         def work(c: sqlite3.Connection) -> list[str]:
             gone = c.execute(
                 "DELETE FROM deployments WHERE app = :app AND status IN ('failed', 'success')"

@@ -163,7 +163,8 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
     record = _Record(services, app, principal_of(request).who, client_address(request))
 
     async def post_receive(push: Push) -> AsyncIterator[str]:
-        await record.moved(push)
+        # the store writes in order: this is on the disk before anything of the deployment is
+        noted = asyncio.create_task(record.moved(push))
         services.upkeep.consider(app)
         lines = services.deployer.post_receive(push)
         try:
@@ -172,6 +173,7 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
         finally:
             if isinstance(lines, AsyncGenerator):
                 await lines.aclose()
+            await noted
 
     try:
         async with aclosing(body):
@@ -232,7 +234,7 @@ class _Record:
         self._app = app
 
     async def moved(self, push: Push) -> None:
-        """Write down which refs moved; on the disk before the deployment begins."""
+        """Write down which refs moved."""
         named = [f"{u.ref} {u.old[:12]}..{u.new[:12]}" for u in push.updates[:_NAMED]]
         more = len(push.updates) - len(named)
         await self.add(", ".join(named) + (f" and {more} more" if more else ""))
