@@ -36,6 +36,8 @@ async def _serve(options: config.Options, flags: dict[str, Any]) -> None:
     from gitdeploy.app import Server  # the rooms take half a second to import: not for --help
 
     os.umask(0o077)
+    # a worker thread in Python code holds back the loop for so long (default 5 ms)
+    sys.setswitchinterval(0.0005)
     server = Server(options)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -181,8 +181,8 @@ class Deployer:
             raise NotFound(f"There is no app {app}.")
         refuse_locked(known)
         repository = self.repositories.open(app)
-        commit = await asyncio.to_thread(repository.resolve, revision)
-        info = await asyncio.to_thread(repository.commit_info, commit)
+        info = await asyncio.to_thread(lambda: repository.commit_info(repository.resolve(revision)))
+        commit = info.id
         while (other := self._attempts.get((app, commit))) is not None:
             if not other.begun and other.clean == clean:
                 return other.row

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ Record = dict[str, Any]
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _READ = 1 << 18
+_RECENT = 64
+"""Entries kept in memory, so that those who follow live need neither the disk nor a thread."""
 
 
 class Entry(NamedTuple):
@@ -39,6 +42,7 @@ class Journal:
         self._fd = -1
         self._base = 0
         self._end = 0
+        self._recent: deque[tuple[int, int, bytes]] = deque(maxlen=_RECENT)  # start, end, line
         self._waiters: set[asyncio.Future[None]] = set()
         self.readers = 0
         if directory.is_dir():
@@ -57,6 +61,7 @@ class Journal:
         elif self._end - self._base >= self._segment_bytes:
             self._roll()
         os.write(self._fd, line)
+        self._recent.append((self._end, self._end + len(line), line))
         self._end += len(line)
         for waiter in self._waiters:
             if not waiter.done():
@@ -81,7 +86,10 @@ class Journal:
             position = min(max(after, 0), self._end)
             while True:
                 while position < self._end:
-                    position, lines = await asyncio.to_thread(self._lines, position)
+                    found = self._from_memory(position)
+                    if found is None:
+                        found = await asyncio.to_thread(self._lines, position)
+                    position, lines = found
                     for entry_id, line in lines:
                         record = msgspec.json.decode(line)
                         yield Entry(entry_id, record)
@@ -117,6 +125,13 @@ class Journal:
             await waiter
         finally:
             self._waiters.discard(waiter)
+
+    def _from_memory(self, position: int) -> tuple[int, list[tuple[int, bytes]]] | None:
+        """What `_lines` answers, where the entry behind `position` is a recent one."""
+        lines = [(end, line) for start, end, line in self._recent if start >= position]
+        if not lines or self._recent[-len(lines)][0] != position:
+            return None
+        return self._end, lines
 
     def _segments(self) -> list[int]:
         return sorted(int(p.stem) for p in self.directory.glob("*.ndjson"))
