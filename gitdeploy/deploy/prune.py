@@ -32,7 +32,7 @@ async def prune(ctx: Context) -> Context:
         needed.add(ctx.environment)
     forgotten = await tools.store.deployments.prune(ctx.app, keep=_KEPT_LOGS)
     for deployment in forgotten:
-        tools.events.release_deployment_journal(ctx.app, deployment)
+        tools.events.forget_deployment(ctx.app, deployment)
     await asyncio.to_thread(_discard, ctx, gone, needed, forgotten)
     count = len(gone)
     detail = f"{count} old release{'' if count == 1 else 's'} removed" if count else "nothing"

@@ -96,6 +96,12 @@ class Events:
             if not journal.readers:
                 del self._deployments[app, deployment]
 
+    def forget_deployment(self, app: str, deployment: str) -> None:
+        """Let go of a deployment whose log is being removed: a later one begins anew."""
+        journal = self._deployments.pop((app, deployment), None)
+        if journal is not None:
+            journal.close()
+
     def forget_app(self, app: str) -> None:
         """Close what is open of an app that is being deleted."""
         for key in [k for k in self._deployments if k[0] == app]:

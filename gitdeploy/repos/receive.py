@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from typing import Any, cast
 
 from gitdeploy.errors import Conflict, GitdeployError
@@ -103,17 +103,28 @@ class _Receiving:
             if self.request.brings_pack:
                 await in_thread(self._enter_quarantine)
                 assert self.quarantine is not None
-                await ingest(
-                    self._body(reader),
-                    self.repository.objects,
-                    self.quarantine,
-                    self.repository.limits,
-                    self._verify,
-                )
-
+                await self._ingest(reader)
             else:  # nothing may follow, but a request is read to its end before it is answered
                 async for _ in self._body(reader):
                     pass
+
+    async def _ingest(self, reader: PktReader) -> None:
+        """The pack into quarantine; once its last byte is there, silence is kept alive."""
+        assert self.quarantine is not None
+        async with AsyncExitStack() as checking:
+
+            async def pieces() -> AsyncIterator[bytes]:
+                async for chunk in self._body(reader):
+                    yield chunk
+                await checking.enter_async_context(self.out.kept_alive())
+
+            await ingest(
+                pieces(),
+                self.repository.objects,
+                self.quarantine,
+                self.repository.limits,
+                self._verify,
+            )
 
     async def _body(self, reader: PktReader) -> AsyncIterator[bytes]:
         """What follows the commands; notes where it was the stream that failed."""

@@ -104,7 +104,7 @@ async def delete(request: web.Request) -> web.Response:
     async def forget() -> bool:
         if not await services.store.deployments.delete(app, row.id):
             return False
-        services.events.release_deployment_journal(app, row.id)
+        services.events.forget_deployment(app, row.id)
         log = services.home.app(app).deployment_log(row.id)
         await asyncio.to_thread(shutil.rmtree, log, ignore_errors=True)
         return True
