@@ -27,6 +27,9 @@ NAP = 60.0
 """Longest sleep, seconds: a step of the wall clock is seen within it."""
 _BACK = 180 * MINUTE
 """A clock set back further than this starts anew from there (less: nothing is repeated)."""
+_DAY = 24 * 60 * MINUTE
+_KEPT = 90 * _DAY
+"""Due times are on record for so long, microseconds."""
 _TICK = "scheduler.tick"
 
 StartRun = Callable[[str, str, str], Awaitable[Execution]]
@@ -75,6 +78,7 @@ class Scheduler:
         self._changed = asyncio.Event()
         self._dealing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
+        self._tidied = 0
 
     async def start(self) -> None:
         """Deal with what was missed, then follow the schedules that were set before and since."""
@@ -133,6 +137,8 @@ class Scheduler:
                 if changed:
                     await self._remember(now)
                 self._deal_with_due(now)
+                if now - self._tidied >= _DAY:
+                    await self._tidy(now)
             except Exception:
                 self._context.events.log.error(
                     "supervisor.failed", what="following schedules", exc_info=True
@@ -231,6 +237,12 @@ class Scheduler:
         self._context.job_log(plan.app, "triggered", plan.job).warning(
             "schedule.missed", what=note, due=rfc3339(claim.due_at)
         )
+
+    async def _tidy(self, now: int) -> None:
+        """Once a day: forget old due times, behind a tick that says they were dealt with."""
+        self._tidied = now
+        await self._remember(now)
+        await self._context.store.occurrences.prune(now - _KEPT)
 
     async def _remember(self, now: int) -> None:
         await self._context.store.remember(_TICK, str(now))

@@ -17,6 +17,7 @@ from gitdeploy.home import Home
 from gitdeploy.store import Execution, Occurrence, Store
 from gitdeploy.supervise.context import Context
 from gitdeploy.supervise.scheduler import NAP, Scheduler, Wish
+from tests.support import eventually
 from tests.unit.supervise.conftest import ManualClock
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -149,6 +150,22 @@ async def test_clocks_back_runs_the_doubled_time_once(world: World) -> None:
     await world.up(daily())
     await world.clock.advance(2 * 86_400)
     assert world.local() == ["10-25 02:30:00", "10-26 02:30:00"]
+
+
+async def test_due_times_of_long_ago_are_forgotten_and_not_missed_again(world: World) -> None:
+    old = Occurrence(app="shop", job="night", due_at=at("2025-01-01T03:00:00"), state="started")
+    await world.store.apps.create("shop", at=0)
+    await world.store.occurrences.claim(old)
+    await world.up(Wish("night", "0 0 3 1 1 *", "UTC"))
+    await eventually(lambda: _forgotten(world))
+    assert world.started == []
+
+
+async def _forgotten(world: World) -> bool:
+    return all(
+        o.due_at != at("2025-01-01T03:00:00")
+        for o in await world.store.occurrences.newest("shop", "night")
+    )
 
 
 async def test_a_year_of_nights_has_365_runs(world: World) -> None:
