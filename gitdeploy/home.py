@@ -106,6 +106,11 @@ class AppHome:
         """One directory per execution of the job, named by its id, so that names sort by time."""
         return self.root / "executions" / kind / job
 
+    @property
+    def standby(self) -> Path:
+        """Directories of what was started ahead; they become executions, or go with the server."""
+        return self.root / "standby"
+
     def execution(self, kind: Kind, job: str, execution: str) -> Path:
         """Output and exit status of one execution: `stdout`, `stderr`, `times`, `end.json` …"""
         return self.executions(kind, job) / execution

@@ -25,6 +25,7 @@ from gitdeploy.sandbox.launch import Launcher, complete_environment, program
 from gitdeploy.sandbox.port import Handle, Spec
 from gitdeploy.sandbox.probe import try_out
 from gitdeploy.sandbox.shell import in_memory
+from gitdeploy.sandbox.standby import WAITER
 from gitdeploy.sandbox.view import View
 
 _START_LIMIT = 20.0
@@ -48,8 +49,11 @@ class Bubblewrap(Base):
             return "bubblewrap isn't installed (apt-get install bubblewrap)"
         return await try_out(self)
 
-    async def spawn(self, spec: Spec) -> Handle:
-        """Start; returns when the job's process exists. Raises SpawnError."""
+    async def spawn(self, spec: Spec, *, wait: int | None = None) -> Handle:
+        """Start; returns when the job's process exists, or with `wait` stands by (standby.py).
+
+        Raises SpawnError.
+        """
         if self._program is None:
             raise SpawnError("bwrap isn't installed.", "apt-get install bubblewrap")
         environment = complete_environment(spec)
@@ -58,7 +62,7 @@ class Bubblewrap(Base):
         said = spec.stderr.stat().st_size if spec.stderr.exists() else 0
         opened: list[int] = []
         try:
-            monitor = self._start(spec, executable, environment, opened)
+            monitor = self._start(spec, executable, environment, opened, wait)
         finally:
             for descriptor in opened:
                 os.close(descriptor)
@@ -78,7 +82,12 @@ class Bubblewrap(Base):
         return self._handle(monitor, job, spec.directory)
 
     def _start(
-        self, spec: Spec, executable: str, environment: dict[str, str], opened: list[int]
+        self,
+        spec: Spec,
+        executable: str,
+        environment: dict[str, str],
+        opened: list[int],
+        wait: int | None,
     ) -> procfs.Stat:
         """Start bwrap; it inherits all descriptors that end up in `opened`."""
         words = [*self._view.options(spec, executable, opened), *_environment(environment)]
@@ -87,14 +96,20 @@ class Bubblewrap(Base):
         opened.append(status := os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         options = ("--args", str(arguments), "--json-status-fd", str(status))
         assert self._program is not None
+        command = (executable, *spec.argv[1:]) if wait is None else WAITER
         return self._launcher.start(
-            (self._program, *options, "--", executable, *spec.argv[1:]),
+            (self._program, *options, "--", *command),
             spec,
             environment={},
             cwd=None,
             umask=_UMASK,
             pass_fds=opened,
+            stdin=wait,
         )
+
+    def copies(self) -> tuple[int, ...]:
+        """Changes when a file that every sandbox gets a copy of does."""
+        return self._view.copies()
 
     def found(self, directory: Path, outer: procfs.Stat) -> Handle:
         """The handle of a tree that is there, made anew from its monitor."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+
+import msgspec
 
 from gitdeploy.config import IsolationLevel
 from gitdeploy.events import Log
 from gitdeploy.sandbox import held, procfs
 from gitdeploy.sandbox.bubblewrap import Bubblewrap
 from gitdeploy.sandbox.errors import SandboxError
-from gitdeploy.sandbox.launch import Launcher
+from gitdeploy.sandbox.launch import Launcher, complete_environment, program
 from gitdeploy.sandbox.none import NoIsolation
 from gitdeploy.sandbox.port import Handle, Spec
 from gitdeploy.sandbox.process import ProcessIsolation
+from gitdeploy.sandbox.shell import plain
+from gitdeploy.sandbox.standby import Standby, Stock, shown
 
 STRICTEST_FIRST: tuple[IsolationLevel, ...] = ("sandbox", "process", "none")
 
@@ -35,6 +40,7 @@ class Holders:
         self._levels = dict(levels)
         self.level: IsolationLevel = level
         self.report: dict[IsolationLevel, str] = dict(report)
+        self._stock = Stock()
 
     async def probe(self) -> str | None:
         """The chosen level was probed when it was chosen."""
@@ -43,7 +49,57 @@ class Holders:
 
     async def spawn(self, spec: Spec, *, level: IsolationLevel | None = None) -> Handle:
         """Start at the chosen level, or at `level`. Raises SpawnError."""
+        if level is None and self._stock:
+            environment = complete_environment(spec)
+            executable = program(spec, environment)
+            fit = self._fit(spec, executable) if plain(environment) else None
+            if (standby := await self._stock.take(fit)) is not None:
+                complete = msgspec.structs.replace(spec, environment=environment)
+                if (handle := standby.start(complete, executable)) is not None:
+                    return handle
+        spec.directory.mkdir(parents=True, mode=0o700, exist_ok=True)
         return await self._levels[level or self.level].spawn(spec)
+
+    async def prepare(self, spec: Spec) -> bool:
+        """Have a holder stand by for the next start that is like this one at the chosen level.
+
+        Alike are program, working directory and what is shown; arguments and environment may
+        differ then. `spec.directory` becomes the started one's. False where nothing new stands by:
+        at level process, with variables that a shell changes, or as one does already. Raises
+        SpawnError.
+        """
+        level = self._levels[self.level]
+        environment = complete_environment(spec)
+        if isinstance(level, ProcessIsolation) or not plain(environment):
+            return False
+        fit = self._fit(spec, program(spec, environment))
+        if fit is None or fit in self._stock:
+            return False
+        with self._stock.coming(fit):
+            spec.directory.mkdir(parents=True, mode=0o700)
+            reading, writing = os.pipe()
+            try:
+                handle = await level.spawn(spec, wait=reading)
+            except BaseException:
+                os.close(writing)
+                raise
+            finally:
+                os.close(reading)
+            complete = msgspec.structs.replace(spec, environment=environment)
+            self._stock.put(fit, Standby(complete, handle, writing))
+        return True
+
+    def dismiss(self, below: Path | None = None) -> None:
+        """Send away what stands by, all or what has its directory below that one."""
+        self._stock.drop(below)
+
+    def _fit(self, spec: Spec, executable: str) -> Hashable | None:
+        level = self._levels[self.level]
+        copies = level.copies() if isinstance(level, Bubblewrap) else ()
+        try:
+            return executable, shown(spec), copies
+        except OSError:
+            return None
 
     def alive(self, handle: Handle) -> bool:
         """Whether the job's own process still runs."""
@@ -82,7 +138,8 @@ class Holders:
         )
 
     async def close(self) -> None:
-        """Stop reaping; what runs goes on running."""
+        """Stop reaping; what runs goes on running, what stands by goes."""
+        self.dismiss()
         await self._launcher.close()
 
 

@@ -35,6 +35,7 @@ class Launcher:
         cwd: Path | None,
         umask: int = -1,
         pass_fds: Sequence[int] = (),
+        stdin: int | None = None,
     ) -> procfs.Stat:
         """Start a holder in its own session, output appended to the spec's files.
 
@@ -50,7 +51,7 @@ class Launcher:
             try:
                 process = subprocess.Popen(
                     argv,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
                     stdout=stdout,
                     stderr=stderr,
                     cwd=cwd,

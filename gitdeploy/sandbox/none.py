@@ -25,9 +25,9 @@ class NoIsolation(Base):
         """A POSIX shell is all it takes."""
         return None if Path("/bin/sh").exists() else "there is no /bin/sh"
 
-    async def spawn(self, spec: Spec) -> Handle:
-        """Start; returns when the job's process exists."""
-        holder = hold(self._launcher, spec, complete_environment(spec))
+    async def spawn(self, spec: Spec, *, wait: int | None = None) -> Handle:
+        """Start; returns when the job's process exists, or with `wait` stands by (standby.py)."""
+        holder = hold(self._launcher, spec, complete_environment(spec), wait=wait)
         held.write(
             spec.directory,
             held.Held(

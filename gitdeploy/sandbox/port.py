@@ -18,8 +18,8 @@ from gitdeploy.config import IsolationLevel
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """What to start.
 
-    `directory` is the execution's own directory (exists, private to the server): the holder's
-    status file goes there. `stdout` and `stderr` are opened for appending; the same path twice
+    `directory` is the execution's own directory (private to the server): the holder's status
+    file goes there. `Holders` makes it where it is missing. `stdout` and `stderr` are opened for appending; the same path twice
     is one stream. `readonly` and `writable` are what a sandbox shows of the disk beside the
     system; `environment` is complete, nothing of the server's is added but PATH where missing.
     """

@@ -19,23 +19,25 @@ from gitdeploy.sandbox import held, procfs
 from gitdeploy.sandbox.errors import SpawnError
 from gitdeploy.sandbox.launch import Launcher, program
 from gitdeploy.sandbox.port import Spec
+from gitdeploy.sandbox.standby import WAITER
 
 # The shell's own standard error is closed off: "Terminated" isn't the job's output. `$0` is the
-# status file. A handler (not "ignore") keeps the child's disposition at its default. Errors of
-# exec itself go to the job's standard error. Once `begun` is there the holder's handlers are gone
-# from the job's process: a SIGTERM before that would be swallowed.
+# status file, open from the beginning: the directory may be renamed (standby.py). A handler (not
+# "ignore") keeps the child's disposition at its default. Errors of exec itself go to the job's
+# standard error. Once `begun` is there the holder's handlers are gone from the job's process: a
+# SIGTERM before that would be swallowed.
 _SCRIPT = """\
-exec 3>&2 2>/dev/null
+exec 3>&2 2>/dev/null 4>"$0"
 trap : HUP INT QUIT TERM USR1 USR2 ALRM
 {limits}
 (
 true >"$0.begun"
 {enter}
 unset OLDPWD SHLVL
-exec "$@" 2>&3 3>&-
+exec "$@" 2>&3 3>&- 4>&-
 )
 code=$?
-printf '%s\\n' "$code" >"$0"
+printf '%s\\n' "$code" >&4
 exit "$code"
 """
 
@@ -66,15 +68,17 @@ def hold(
     limits: str = "",
     enter: str = "",
     umask: int = -1,
+    wait: int | None = None,
 ) -> procfs.Stat:
     """Start the shell that holds the spec's program; what comes back is the first process.
 
     `before` is put in front of the shell's command line; `limits` are shell lines for the holder
-    and all below it, `enter` for the job's process alone. Raises SpawnError.
+    and all below it, `enter` for the job's process alone. With `wait` that stands by and reads
+    there what to run (standby.py). Raises SpawnError.
     """
-    argv = (program(spec, environment), *spec.argv[1:])
+    argv = WAITER if wait is not None else (program(spec, environment), *spec.argv[1:])
     passed: tuple[int, ...] = ()
-    if all(_PLAIN.match(name) and not _TOUCHED.match(name) for name in environment):
+    if plain(environment):
         inherited = dict(environment)
     else:
         inherited = {"PATH": environment["PATH"], "PWD": environment["PWD"]}
@@ -90,6 +94,7 @@ def hold(
             cwd=spec.cwd,
             umask=umask,
             pass_fds=passed,
+            stdin=wait,
         )
     finally:
         for descriptor in passed:
@@ -114,6 +119,11 @@ async def first_child(parent: procfs.Stat, directory: Path, *, begun: bool) -> p
         if time.monotonic() > deadline:
             raise SpawnError(f"The holder in {directory} started nothing in {_START_LIMIT:.0f} s.")
         await asyncio.sleep(0.0003)
+
+
+def plain(environment: Mapping[str, str]) -> bool:
+    """Whether a shell passes all these variables on as they are."""
+    return all(_PLAIN.match(name) and not _TOUCHED.match(name) for name in environment)
 
 
 def quote(path: str) -> str:

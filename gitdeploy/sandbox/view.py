@@ -66,6 +66,17 @@ class View:
             yield from ("--ro-bind", str(path), str(path))
         yield from ("--remount-ro", "/", "--chdir", str(spec.cwd))
 
+    def copies(self) -> tuple[int, ...]:
+        """When the files that are copied were last changed."""
+        return tuple(_changed(path) for path in self.copied)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - on the way to a start
+    except FileNotFoundError:
+        return 0
+
 
 def _base() -> Iterator[str]:
     yield from _NAMESPACES

@@ -101,6 +101,16 @@ class Executions:
         )
         return [to_struct(Execution, row) for row in rows]
 
+    async def last_id(self, app: str, kind: Kind, job: str) -> str | None:
+        """The id of a job's newest execution."""
+        row = self._db.read(
+            lambda c: c.execute(
+                "SELECT max(id) FROM executions WHERE app = ? AND kind = ? AND job = ?",
+                (app, kind, job),
+            ).fetchone()
+        )
+        return None if row[0] is None else str(row[0])
+
     async def latest(self, app: str) -> dict[str, Execution]:
         """The newest run of each triggered job of an app, by job."""
         rows = self._db.read(

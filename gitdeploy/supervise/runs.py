@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-from gitdeploy.errors import Conflict, Invalid, NotFound
+from gitdeploy.errors import Conflict, GitdeployError, Invalid, NotFound
 from gitdeploy.jobs import HostMissing
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context, Source
@@ -12,7 +13,7 @@ from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.idle import until_idle
 from gitdeploy.supervise.live import Live
 from gitdeploy.supervise.retention import forget_old
-from gitdeploy.supervise.spawn import spawn
+from gitdeploy.supervise.spawn import spawn, stand_by
 from gitdeploy.supervise.steering import steering
 from gitdeploy.supervise.stop import stop
 
@@ -20,10 +21,12 @@ from gitdeploy.supervise.stop import stop
 class Runs:
     """The runs that are under way, of all apps."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, is_desired: Callable[[Source], bool]) -> None:
         self._context = context
+        self._is_desired = is_desired
         self._current: dict[tuple[str, str], Live] = {}
         self._tending: set[asyncio.Task[None]] = set()
+        self._preparing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def current(self, app: str, job: str) -> Live | None:
         """The run of a job that is under way."""
@@ -69,11 +72,23 @@ class Runs:
         if live is not None:
             await stop(self._context, live, Verdict("stopped"), reason=reason)
 
+    async def dismiss(self, app: str) -> None:
+        """Let go of what stands by for an app's next runs."""
+        preparing = [task for key, task in self._preparing.items() if key[0] == app]
+        if preparing:
+            await asyncio.wait(preparing)
+        self._context.holders.dismiss(self._context.home.app(app).standby)
+
     async def close(self) -> None:
-        """Stop tending; the processes are left as they are."""
+        """Stop tending; the processes are left as they are, those that stand by go."""
         for task in self._tending:
             task.cancel()
         await asyncio.gather(*self._tending, return_exceptions=True)
+        preparing = list(self._preparing.values())
+        for each in preparing:
+            each.cancel()
+        await asyncio.gather(*preparing, return_exceptions=True)
+        self._context.holders.dismiss()
 
     async def _start(self, source: Source, arguments: str | None, trigger: str) -> Execution:
         try:
@@ -95,6 +110,8 @@ class Runs:
         settings = {} if source is None else source.desired.settings
         try:
             await self._bound(live, source)
+            if source is not None and live.verdict is None and self._is_desired(source):
+                self._stand_by(source)
             await live.wait()
         except Exception:
             live.log.exception("supervisor.failed", what="watching a run")
@@ -106,6 +123,21 @@ class Runs:
             await forget_old(self._context, execution.app, "triggered", execution.job, settings)
         except Exception:
             live.log.exception("supervisor.failed", what="forgetting old runs")
+
+    def _stand_by(self, source: Source) -> None:
+        """A job that ran by itself to its end is likely to run again."""
+        key = source.app, source.job.name
+        if key not in self._preparing:
+            work = self._prepare(source)
+            task = self._preparing[key] = asyncio.create_task(work, name=f"prepare {key}")
+            task.add_done_callback(lambda _: self._preparing.pop(key, None))
+
+    async def _prepare(self, source: Source) -> None:
+        try:
+            await stand_by(self._context, source)
+        except (GitdeployError, OSError) as failure:
+            log = self._context.job_log(source.app, "triggered", source.job.name)
+            log.debug("run.not_prepared", error=str(failure))
 
     async def _bound(self, live: Live, source: Source | None) -> None:
         """Wait for the end, or end it when its time or its idle time is over."""

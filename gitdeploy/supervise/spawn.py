@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -39,9 +40,14 @@ async def spawn(
     site = source.desired
     # Refused before anything is recorded: no host, arguments that don't parse.
     argv = command(source.job, root=site.root, environment=site.environment, arguments=arguments)
-    execution = await _record(context, source, arguments, trigger)
+    execution = await _next(context, source, arguments, trigger)
+    while True:
+        spec = _spec(context, source, argv, execution.id, arguments)
+        if await context.store.executions.add(execution):
+            break
+        execution = await _another(context, execution)
     try:
-        spec = await _spec(context, source, execution, argv)
+        await _make_directories(context, source, spec)
         handle = await context.holders.spawn(spec)
     except BaseException as failure:
         await _refused(context, execution, failure)
@@ -49,19 +55,35 @@ async def spawn(
     return _started(context, source, execution, handle, log)
 
 
-async def _record(
-    context: Context, source: Source, arguments: str | None, trigger: str
-) -> Execution:
-    """The execution as it is in the store before its process is started."""
-    store = context.store.executions
+async def stand_by(context: Context, source: Source) -> None:
+    """Have the next run of a triggered job start sooner (sandbox/standby.py), where it can.
+
+    Raises HostMissing, SpawnError, OSError; the next run says then what is wrong.
+    """
+    job, site = source.job, source.desired
+    if job.settings.is_in_place is False:  # each run has another directory
+        return
+    directory = context.home.app(source.app).standby / uuid4().hex
+    argv = command(job, root=site.root, environment=site.environment)
+    spec = _spec(context, source, argv, "", None, directory=directory)
+    stands = False
+    try:
+        stands = await context.holders.prepare(spec)
+    finally:
+        if not stands:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _next(context: Context, source: Source, arguments: str | None, trigger: str) -> Execution:
+    """The execution as it is to be recorded before its process is started."""
     now = context.clock.now()
-    last = await store.newest(source.app, source.job.kind, source.job.name, limit=1)
-    execution = Execution(
+    last = await context.store.executions.last_id(source.app, source.job.kind, source.job.name)
+    return Execution(
         app=source.app,
         kind=source.job.kind,
         job=source.job.name,
         # Ascending even when the clock was set back: history and retention go by it.
-        id=next_execution_id(last[0].id, now) if last else execution_id(now),
+        id=execution_id(now) if last is None else next_execution_id(last, now),
         status="initializing",
         instance=context.instance,
         created_at=now,
@@ -71,47 +93,52 @@ async def _record(
         release=source.desired.release.number,
         identity=source.identity,
     )
-    while not await store.add(execution):
-        # Refused because the id is taken (two within one tick), or because a run is open.
-        if await store.get(*id_of(execution)) is None:
-            raise Conflict(
-                f"A run of {execution.job} is under way.",
-                "Wait for its end, or stop it, and trigger it again.",
-            )
-        following = next_execution_id(execution.id, context.clock.now())
-        execution = replace(execution, id=following)
-    return execution
 
 
-async def _spec(
-    context: Context, source: Source, execution: Execution, argv: tuple[str, ...]
+async def _another(context: Context, refused: Execution) -> Execution:
+    """One to record instead: the id was taken (two within one tick). Raises Conflict."""
+    if await context.store.executions.get(*id_of(refused)) is None:
+        raise Conflict(
+            f"A run of {refused.job} is under way.",
+            "Wait for its end, or stop it, and trigger it again.",
+        )
+    return replace(refused, id=next_execution_id(refused.id, context.clock.now()))
+
+
+def _spec(
+    context: Context,
+    source: Source,
+    argv: tuple[str, ...],
+    execution: str,
+    arguments: str | None,
+    *,
+    directory: Path | None = None,
 ) -> Spec:
-    """Make the directories and say what to start."""
+    """What to start; `directory` where it isn't the execution's."""
     job, site = source.job, source.desired
     home = context.home.app(source.app)
-    directory = home.execution(job.kind, job.name, execution.id)
-    data = home.job_data(job.kind, job.name)
-    control = control_directory(context, execution)
-    control.mkdir(parents=True, mode=0o700)
-    data.mkdir(parents=True, exist_ok=True)
+    directory = directory or home.execution(job.kind, job.name, execution)
     root = site.root
-    own: tuple[Path, ...] = ()
+    readonly, writable = [site.root], [home.data]
+    if site.environment is not None:
+        readonly.append(site.environment)
+    if job.kind == "continuous":
+        readonly.append(control_directory(directory))
     if job.settings.is_in_place is False:
         root = directory / "copy"
-        own = (root,)
-        await asyncio.to_thread(_copy, site.root / job.directory, root / job.directory)
-        argv = command(job, root=root, environment=site.environment, arguments=execution.arguments)
+        writable.append(root)
+        argv = command(job, root=root, environment=site.environment, arguments=arguments)
     variables = job_environment(
         job,
         app=source.app,
-        execution=execution.id,
+        execution=execution,
         root=site.root,
-        data=data,
+        data=home.job_data(job.kind, job.name),
         home=home.data,
         settings=site.settings,
         environment=site.environment,
-        arguments=execution.arguments,
-        shutdown_file=shutdown_file(context, execution) if job.kind == "continuous" else None,
+        arguments=arguments,
+        shutdown_file=shutdown_file(directory) if job.kind == "continuous" else None,
     )
     variables["WEBJOBS_PATH"] = str(root / job.directory)
     return Spec(
@@ -121,9 +148,22 @@ async def _spec(
         stdout=directory / "stdout",
         stderr=directory / "stderr",
         environment=variables,
-        readonly=(site.root, control, *([site.environment] if site.environment else [])),
-        writable=(home.data, *own),
+        readonly=tuple(readonly),
+        writable=tuple(writable),
     )
+
+
+async def _make_directories(context: Context, source: Source, spec: Spec) -> None:
+    """All but the execution's own, which `spawn` makes, where it holds nothing yet."""
+    job = source.job
+    data = context.home.app(source.app).job_data(job.kind, job.name)
+    if not data.is_dir():
+        data.mkdir(parents=True, exist_ok=True)
+    if job.kind == "continuous":
+        control_directory(spec.directory).mkdir(parents=True, mode=0o700)
+    if job.settings.is_in_place is False:
+        place = source.desired.root / job.directory
+        await asyncio.to_thread(_copy, place, spec.cwd)
 
 
 def _copy(source: Path, target: Path) -> None:

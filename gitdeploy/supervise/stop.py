@@ -17,15 +17,14 @@ from gitdeploy.supervise.live import Live
 from gitdeploy.supervise.wait import within
 
 
-def control_directory(context: Context, execution: Execution) -> Path:
-    """The part of an execution's directory that its process sees (read-only)."""
-    app = context.home.app(execution.app)
-    return app.execution(execution.kind, execution.job, execution.id) / "control"
+def control_directory(directory: Path) -> Path:
+    """The part of an execution's directory that a continuous job's process sees (read-only)."""
+    return directory / "control"
 
 
-def shutdown_file(context: Context, execution: Execution) -> Path:
+def shutdown_file(directory: Path) -> Path:
     """WEBJOBS_SHUTDOWN_FILE: comes into being when the process should end."""
-    return control_directory(context, execution) / "shutdown"
+    return control_directory(directory) / "shutdown"
 
 
 async def stop(
@@ -55,7 +54,7 @@ async def _end_process(context: Context, live: Live, wait: float, reason: str | 
     live.log.info("job.stopping", pid=live.handle.pid, wait=wait, reason=reason)
     remaining = wait
     if live.execution.kind == "continuous":
-        _announce(shutdown_file(context, live.execution))
+        _announce(shutdown_file(Path(live.handle.directory)))
         if dies_of(live.handle.pid, signal.SIGTERM):
             remaining = wait / 2
             if await within(context.clock, wait - remaining, [live.exited]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import NoReturn
 
 import msgspec
@@ -18,7 +19,7 @@ from gitdeploy.sandbox import Holders
 from gitdeploy.store import Execution, Store
 from gitdeploy.supervise.adopt import adopt_all
 from gitdeploy.supervise.appjobs import AppJobs
-from gitdeploy.supervise.context import Context, Desired
+from gitdeploy.supervise.context import Context, Desired, Source
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.live import Live, id_of
 from gitdeploy.supervise.runs import Runs
@@ -48,17 +49,19 @@ class Supervisor:
     ) -> None:
         self._context = Context(home, store, events, clock, options, holders, watcher, instance)
         self._apps: dict[str, AppJobs] = {}
-        self._runs = Runs(self._context)
+        self._runs = Runs(self._context, self._is_desired)
         self._scheduler = Scheduler(self._context, self._start_scheduled)
         self._closing = False
 
     async def start(self) -> None:
         """Adopt what an earlier server left, make it what is desired, follow the schedules."""
-        store = self._context.store
+        store, home = self._context.store, self._context.home
         desired = {app.name: await self._load(app.name) for app in await store.apps.all()}
         lives = await adopt_all(self._context, lambda e: _wait_of(desired.get(e.app), e))
         for app in desired:
             await self._app(app)
+            # what stood by went with the server that a crash ended
+            shutil.rmtree(home.app(app).standby, ignore_errors=True)
         for live in lives:
             if live.execution.kind == "triggered":
                 self._adopt_run(live, desired.get(live.execution.app))
@@ -162,6 +165,7 @@ class Supervisor:
             lives = [live for live in self._context.lives if live.execution.app == app]
             ends = (stop(self._context, live, Verdict("stopped")) for live in lives)
             await asyncio.gather(*ends)
+            await self._runs.dismiss(app)
             self._apps.pop(app, None)
 
     def jobs(self, app: str) -> list[JobView]:
@@ -274,6 +278,10 @@ class Supervisor:
     def _end_later(self, live: Live) -> None:
         work = stop(self._context, live, Verdict("stopped"), reason="its app is gone")
         self._context.own(work, name=f"end {live.exited.get_name()}")
+
+    def _is_desired(self, source: Source) -> bool:
+        jobs = self._apps.get(source.app)
+        return jobs is not None and jobs.desired is source.desired and not self._closing
 
     def _find(self, app: str, kind: Kind, name: str) -> tuple[AppJobs, Job]:
         jobs = self._apps.get(app)

@@ -64,10 +64,8 @@ async def start(request: web.Request) -> web.StreamResponse:
     view = find(services.supervisor, app, _KIND, request.match_info["job"])
     arguments = request.query.get("arguments")
     agent = as_text(request.headers.get("User-Agent", "unknown"))
-    execution = await services.background.complete(
-        services.supervisor.run(
-            app, view.job.name, arguments=arguments or None, trigger=f"External - {agent}"
-        )
+    execution = await services.supervisor.run(  # goes on where the client leaves
+        app, view.job.name, arguments=arguments or None, trigger=f"External - {agent}"
     )
     way = way_in(request, services.options.scm_domain)
     location = run(execution, way, services.clock.now()).url

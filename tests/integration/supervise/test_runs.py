@@ -55,6 +55,21 @@ async def test_of_twenty_triggers_at_once_one_runs_and_the_others_are_refused(
     assert len(await stage.store.executions.newest(APP, "triggered", "mail")) == 1
 
 
+async def test_after_a_run_the_next_one_has_its_holder_ready(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": 'echo "$1 $WEBJOBS_RUN_ID"'})
+    standby = stage.home.app(APP).standby
+    await stage.supervisor.wait_ended(await run(stage, "mail", "first"))
+    waiting = await eventually(lambda: list(standby.glob("*/held.json")))
+    outer = json.loads(waiting[0].read_text())["outer"]
+    second = await run(stage, "mail", "second")
+    assert json.loads(second.process or "")["holder"] == outer
+    ended = await stage.supervisor.wait_ended(second)
+    assert (ended.status, stage.output(ended)) == ("success", f"second {second.id}\n")
+    await eventually(lambda: list(standby.glob("*/held.json")))
+    await stage.supervisor.forget(APP)
+    assert list(standby.iterdir()) == []
+
+
 async def test_the_next_run_may_start_as_soon_as_the_end_is_told(stage: Stage) -> None:
     await stage.deploy({"triggered/mail/run.sh": "true"})
     for _ in range(5):
