@@ -13,7 +13,7 @@ from gitdeploy.repos.sync import sync_directories, sync_files
 
 
 class Quarantine:
-    """`objects/incoming-XXXX` of a repository; an object directory of its own.
+    """`objects/incoming-*` of a repository; an object directory of its own.
 
     Blocking: for a worker thread. `discard` ends it, whether or not it was migrated.
     """
