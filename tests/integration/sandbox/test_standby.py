@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -157,3 +160,46 @@ async def test_variables_that_a_shell_changes_are_started_anew(
     assert await holders.wait(handle) == 0
     assert {"IFS=x", "a.b=1"} <= set(said(handle)[0].splitlines())
     await holders.kill_tree(handle)
+
+
+DIES = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from gitdeploy.sandbox import Holders, standby
+from gitdeploy.sandbox.bubblewrap import Bubblewrap
+from gitdeploy.sandbox.launch import Launcher
+from gitdeploy.sandbox.none import NoIsolation
+from tests.integration.sandbox.test_standby import at
+
+async def main(level, root):
+    launcher = Launcher()
+    chosen = {"none": NoIsolation, "sandbox": Bubblewrap}[level](launcher)
+    holders = Holders(launcher, {level: chosen}, level, {level: "ok"})
+    assert await holders.prepare(at(root / "waiting", root))
+    write = os.write
+    def die(descriptor, data):
+        if data.startswith(b"{"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(descriptor, data)
+    standby.os.write = die
+    await holders.spawn(at(root / "one", root))
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+async def test_a_server_killed_before_the_word_to_run_leaves_an_end_on_record(
+    holders: Holders, spec: Spec, tmp_path: Path
+) -> None:
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", DIES, holders.level, str(tmp_path)),
+        cwd=Path(__file__).parents[3],
+    )
+    assert await asyncio.wait_for(server.wait(), 30) == -signal.SIGKILL
+    assert not (tmp_path / "waiting").exists(), "it was killed behind the rename"
+    handle = holders.find(spec.directory)
+    assert handle is not None
+    assert await asyncio.wait_for(holders.wait(handle), 30) == 126
+    out, err = said(handle)
+    assert out == "", "nothing of the job ran"
+    assert "The server ended before it said what to run." in err
