@@ -5,31 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from gitdeploy.deploy.context import Context, Tools
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.pipeline import run_pipeline
+from gitdeploy.deploy.progress import Progress
 from gitdeploy.deploy.python import is_complete
 from gitdeploy.deploy.releases import discard_release, is_whole
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Log
 from gitdeploy.home import AppHome
 from gitdeploy.repos import CommitInfo, Repository
-from gitdeploy.store import Deployment, Release
-from gitdeploy.store.deployments import DeploymentStatus
-
-STATUS_OF_STEP: dict[str, DeploymentStatus] = {
-    "checkout": "building",
-    "activate": "deploying",
-}
+from gitdeploy.store import Deployment, Release, Store
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Attempt:
-    """An attempt that hasn't ended: what it needs, and `ended`, which its end is waited for by."""
+    """An attempt that hasn't ended: what it needs, and `ended`, which its end is waited for by.
+
+    `release` is the new one that was numbered for it already.
+    """
 
     row: Deployment
     commit: CommitInfo
@@ -38,14 +35,15 @@ class Attempt:
     clean: bool
     log: Log
     ended: asyncio.Future[None]
+    progress: Progress
     task: asyncio.Task[None] | None = None
-    status: DeploymentStatus = "pending"
+    release: Release | None = None
     recorded: bool = False
 
     @property
     def begun(self) -> bool:
         """Whether its turn has come."""
-        return self.status != "pending"
+        return self.progress.status != "pending"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -71,14 +69,15 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
     row, log = attempt.row, attempt.log
     begun = tools.clock.monotonic()
     log.info("deploy.started", commit=attempt.commit.id, subject=attempt.commit.subject)
-    release: Release | None = None
+    release = attempt.release
     kept = False
     failure: Failure | None = None
     cancelled = False
     try:
-        kept_release = None if attempt.clean else await _kept_release(attempt, tools)
-        kept = kept_release is not None
-        release = kept_release or await tools.store.releases.add(
+        if release is None and not attempt.clean:
+            release = await kept_release(attempt, tools.store)
+            kept = release is not None
+        release = release or await tools.store.releases.add(
             row.app,
             row.id,
             at=tools.clock.now(),
@@ -111,32 +110,14 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
 async def give_up(attempt: Attempt, tools: Tools) -> None:
     """Record the failure of an attempt whose turn never came."""
     begun = tools.clock.monotonic()
-    await _record(attempt, tools, None, False, STOPPED, begun=begun, url=str)
+    await _record(attempt, tools, attempt.release, False, STOPPED, begun=begun, url=str)
 
 
 async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: bool) -> None:
     row = attempt.row
 
-    entered: asyncio.Task[None] | None = None
-
-    async def enter(leave: DeploymentStatus, status: DeploymentStatus, step: str) -> None:
-        columns: dict[str, Any] = {"progress": step}
-        if leave == "pending":
-            columns["started_at"] = tools.clock.now()
-        if not await tools.store.deployments.advance(row.app, row.id, leave, status, **columns):
-            raise DeployError(f"Deployment {row.id[:10]} isn't {leave} any more.")
-
-    async def entering(step: str) -> None:
-        """Note the state while its first step works: no pusher waits for a row of progress."""
-        nonlocal entered
-        status = STATUS_OF_STEP.get(step)
-        if status is None:
-            return
-        if entered is not None:
-            await entered
-        leave, attempt.status = attempt.status, status
-        entered = asyncio.create_task(enter(leave, status, step))
-
+    progress = attempt.progress
+    progress.started_at = tools.clock.now()
     ctx = Context(
         app=row.app,
         deployment=row,
@@ -151,17 +132,14 @@ async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: b
         kept=kept,
     )
     try:
-        await run_pipeline(ctx, entering=entering)
+        await run_pipeline(ctx, entering=progress.entering)
     finally:
-        noted = [] if entered is None else await asyncio.gather(entered, return_exceptions=True)
-    for outcome in noted:
-        if isinstance(outcome, BaseException):
-            raise outcome
+        await progress.settle()
 
 
-async def _kept_release(attempt: Attempt, tools: Tools) -> Release | None:
+async def kept_release(attempt: Attempt, store: Store) -> Release | None:
     """The release that an earlier attempt left, where all of it is still on the disk."""
-    release = await tools.store.releases.of_deployment(attempt.row.app, attempt.row.id)
+    release = await store.releases.of_deployment(attempt.row.app, attempt.row.id)
     if release is None or not is_whole(attempt.paths, release.number):
         return None
     if release.environment is not None:
@@ -202,11 +180,12 @@ async def _record(
     await store.deployments.advance(
         row.app,
         row.id,
-        attempt.status,
+        attempt.progress.noted,
         "success" if failure is None else "failed",
         ended_at=tools.clock.now(),
         status_text="" if failure is None else failure.what,
         progress="",
+        **attempt.progress.unnoted(),
     )
     if failure is None:
         number = None if release is None else release.number

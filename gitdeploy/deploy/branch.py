@@ -35,11 +35,16 @@ def configured_branch(branch: str | None, settings: Mapping[str, str]) -> str | 
     return branch
 
 
+def heads_decide(updates: Iterable[RefUpdate], configured: str | None) -> bool:
+    """Whether `plan_push` looks at the branches that are there."""
+    return configured is None and all(u.ref != HEADS + DEFAULT for u in updates)
+
+
 def plan_push(updates: Iterable[RefUpdate], heads: Iterable[str], configured: str | None) -> Plan:
     """Decide what a push deploys.
 
-    `heads` are the names of all branches after the push. Without a configured branch it is
-    `main`; where the very first push brings one other branch only, that one.
+    `heads` are the names of all branches after the push, needed where `heads_decide`. Without a
+    configured branch it is `main`; where the very first push brings one other branch only, that one.
     """
     branches = {u.ref.removeprefix(HEADS): u for u in updates if u.ref.startswith(HEADS)}
     others = [u.ref for u in updates if not u.ref.startswith(HEADS)]

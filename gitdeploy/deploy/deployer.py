@@ -13,9 +13,10 @@ from gitdeploy.clock import Clock
 from gitdeploy.config import Options
 from gitdeploy.deploy import push as pushes
 from gitdeploy.deploy import recover
-from gitdeploy.deploy.attempt import Attempt, give_up, perform
+from gitdeploy.deploy.attempt import Attempt, give_up, kept_release, perform
 from gitdeploy.deploy.context import Tools
 from gitdeploy.deploy.following import until
+from gitdeploy.deploy.progress import Progress
 from gitdeploy.deploy.releases import empty_trash
 from gitdeploy.errors import Conflict, NotFound
 from gitdeploy.events import Entry, Events
@@ -217,11 +218,18 @@ class Deployer:
             clean=clean,
             log=self.events.log,
             ended=asyncio.get_running_loop().create_future(),
+            progress=Progress(self.store, row.app, row.id),
         )
         key = (row.app, row.id)
         self._attempts[key] = attempt
+        free = not self._turns[row.app].locked()
         try:
-            attempt.row = await self.store.deployments.begin(row)
+            if free and (clean or await kept_release(attempt, self.store) is None):
+                attempt.row, attempt.release = await self.store.deployments.begin_with_release(
+                    row, tree_id=info.tree
+                )
+            else:  # a release is numbered when it is its turn
+                attempt.row = await self.store.deployments.begin(row)
         except BaseException:
             del self._attempts[key]
             attempt.ended.set_result(None)

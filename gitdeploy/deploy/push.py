@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from gitdeploy.deploy.branch import HEADS, Plan, configured_branch, plan_push
+from gitdeploy.deploy.branch import HEADS, Plan, configured_branch, heads_decide, plan_push
 from gitdeploy.deploy.options import PushOptions, parse_options
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events.journal import Record
@@ -57,9 +57,11 @@ async def _plan(deployer: Deployer, push: Push) -> Plan:
     app = await deployer.store.apps.get(push.app)
     settings = await deployer.store.apps.settings(push.app)
     repository = deployer.repositories.open(push.app)
-    refs = await asyncio.to_thread(repository.refs)
-    heads = [ref.removeprefix(HEADS) for ref in refs if ref.startswith(HEADS)]
     configured = configured_branch(None if app is None else app.branch, settings)
+    heads: list[str] = []
+    if heads_decide(push.updates, configured):
+        refs = await asyncio.to_thread(repository.refs)
+        heads = [ref.removeprefix(HEADS) for ref in refs if ref.startswith(HEADS)]
     plan = plan_push(push.updates, heads, configured)
     if plan.adopt:
         await deployer.store.apps.update(push.app, {"branch": plan.branch})

@@ -148,17 +148,20 @@ class _Receiving:
                     if self.unpack is None and self.going:
                         moved = await self._decide_and_move()
                 await self._answer(moved)
-            finally:
-                await self.discard()
+            finally:  # beside what follows: nobody waits for it but the answer's end
+                discarding = asyncio.create_task(self.discard())
             push = None
-            if moved:
-                push = Push(
-                    app=self.repository.app,
-                    updates=moved,
-                    options=self.request.options or (),
-                    caller=self.caller,
-                )
-                await self._after(push, post_receive)
+            try:
+                if moved:
+                    push = Push(
+                        app=self.repository.app,
+                        updates=moved,
+                        options=self.request.options or (),
+                        caller=self.caller,
+                    )
+                    await self._after(push, post_receive)
+            finally:
+                await asyncio.shield(discarding)
             await self.out.end()
         return push
 

@@ -76,20 +76,17 @@ class Deployments:
         A deployment of that id gets its next `attempt` and keeps `release` and
         `last_success_at`; `new.attempt` is ignored.
         """
+        return await self._db.write(lambda c: _begin(c, new))
 
-        def work(c: sqlite3.Connection) -> Deployment:
-            values = {k: v for k, v in msgspec.structs.asdict(new).items() if k != "active"}
-            values["attempt"] = 1
-            columns = ", ".join(values)
-            places = ", ".join(f":{k}" for k in values)
-            kept = ("app", "id", "attempt", "release", "last_success_at")
-            again = ", ".join(f"{k} = excluded.{k}" for k in values if k not in kept)
-            c.execute(
-                f"INSERT INTO deployments ({columns}) VALUES ({places})"  # noqa: S608
-                f" ON CONFLICT (app, id) DO UPDATE SET attempt = deployments.attempt + 1, {again}",
-                values,
-            )
-            return _get(c, new.app, new.id)
+    async def begin_with_release(
+        self, new: Deployment, *, tree_id: str
+    ) -> tuple[Deployment, Release]:
+        """`begin`, and take the app's next release number for it: one way to the disk for both."""
+
+        def work(c: sqlite3.Connection) -> tuple[Deployment, Release]:
+            row = _begin(c, new)
+            commit = {"commit_id": new.commit_id, "tree_id": tree_id}
+            return row, _add_release(c, new.app, new.id, at=new.received_at, **commit)
 
         return await self._db.write(work)
 
@@ -207,23 +204,7 @@ class Releases:
 
     async def add(self, app: str, deployment: str, *, at: int, **columns: Any) -> Release:
         """Take the app's next release number."""
-
-        def work(c: sqlite3.Connection) -> Release:
-            row = c.execute(
-                "SELECT coalesce(max(number), 0) + 1 AS number FROM releases WHERE app = ?", (app,)
-            ).fetchone()
-            release = Release(
-                app=app, number=row["number"], deployment=deployment, created_at=at, **columns
-            )
-            values = msgspec.structs.asdict(release)
-            c.execute(
-                f"INSERT INTO releases ({', '.join(values)})"  # noqa: S608
-                f" VALUES ({', '.join(f':{k}' for k in values)})",
-                values,
-            )
-            return release
-
-        return await self._db.write(work)
+        return await self._db.write(lambda c: _add_release(c, app, deployment, at=at, **columns))
 
     async def update(self, app: str, number: int, **columns: Any) -> None:
         """Change what the build found out (`environment`, `project`)."""
@@ -270,14 +251,16 @@ class Releases:
     ) -> None:
         """Make a release the active one and its jobs the desired ones, in one transaction.
 
-        `jobs` are (kind, name, body as JSON).
+        `jobs` are (kind, name, body as JSON). An attempt that was too quick for its start to be
+        noted has it now: `last_success_at` isn't before it.
         """
 
         def work(c: sqlite3.Connection) -> None:
             c.execute("UPDATE releases SET active = 0 WHERE app = ? AND active = 1", (app,))
             c.execute("UPDATE releases SET active = 1 WHERE app = ? AND number = ?", (app, number))
             c.execute(
-                "UPDATE deployments SET release = ?, last_success_at = ? WHERE app = ? AND id ="
+                "UPDATE deployments SET release = ?, last_success_at = ?,"
+                " started_at = coalesce(started_at, received_at) WHERE app = ? AND id ="
                 " (SELECT deployment FROM releases WHERE app = ? AND number = ?)",
                 (number, at, app, app, number),
             )
@@ -305,6 +288,39 @@ class Releases:
         sql = f"SELECT * FROM releases WHERE {where} ORDER BY number DESC LIMIT 1"  # noqa: S608
         row = self._db.read(lambda c: c.execute(sql, values).fetchone())
         return None if row is None else _release(row)
+
+
+def _begin(c: sqlite3.Connection, new: Deployment) -> Deployment:
+    values = {k: v for k, v in msgspec.structs.asdict(new).items() if k != "active"}
+    values["attempt"] = 1
+    columns = ", ".join(values)
+    places = ", ".join(f":{k}" for k in values)
+    kept = ("app", "id", "attempt", "release", "last_success_at")
+    again = ", ".join(f"{k} = excluded.{k}" for k in values if k not in kept)
+    c.execute(
+        f"INSERT INTO deployments ({columns}) VALUES ({places})"  # noqa: S608
+        f" ON CONFLICT (app, id) DO UPDATE SET attempt = deployments.attempt + 1, {again}",
+        values,
+    )
+    return _get(c, new.app, new.id)
+
+
+def _add_release(
+    c: sqlite3.Connection, app: str, deployment: str, *, at: int, **columns: Any
+) -> Release:
+    row = c.execute(
+        "SELECT coalesce(max(number), 0) + 1 AS number FROM releases WHERE app = ?", (app,)
+    ).fetchone()
+    release = Release(
+        app=app, number=row["number"], deployment=deployment, created_at=at, **columns
+    )
+    values = msgspec.structs.asdict(release)
+    c.execute(
+        f"INSERT INTO releases ({', '.join(values)})"  # noqa: S608
+        f" VALUES ({', '.join(f':{k}' for k in values)})",
+        values,
+    )
+    return release
 
 
 def _get(c: sqlite3.Connection, app: str, deployment: str) -> Deployment:

@@ -100,7 +100,7 @@ def git_routes() -> list[Route]:
             operation="git.push",
             scope="deploy",
             creates=True,
-            writes=False,  # recorded here, with the refs, before the deployment begins
+            writes=False,  # recorded here, with the refs
             summary="Take a git client's push and show its deployment.",
             answers=result("git-receive-pack", "The report, and the pipeline's lines as band 2."),
         ),
@@ -163,17 +163,18 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
     record = _Record(services, app, principal_of(request).who, client_address(request))
 
     async def post_receive(push: Push) -> AsyncIterator[str]:
-        # the store writes in order: this is on the disk before anything of the deployment is
-        noted = asyncio.create_task(record.moved(push))
         services.upkeep.consider(app)
         lines = services.deployer.post_receive(push)
+        noted: asyncio.Task[None] | None = None
         try:
             async for line in lines:
+                # behind the deployment's own row, which else waits for this one's way to the disk
+                noted = noted or asyncio.create_task(record.moved(push))
                 yield line
         finally:
             if isinstance(lines, AsyncGenerator):
                 await lines.aclose()
-            await noted
+            await (noted or record.moved(push))
 
     try:
         async with aclosing(body):
