@@ -141,15 +141,13 @@ class _Receiving:
 
     async def finish(self, post_receive: PostReceive | None) -> Push | None:
         """Everything from the end of the request on; ends with the answer's last byte."""
-        moved: tuple[RefUpdate, ...] = ()
         async with self.out.kept_alive():
             try:
-                with self._refusals():
-                    if self.unpack is None and self.going:
-                        moved = await self._decide_and_move()
-                await self._answer(moved)
-            finally:  # beside what follows: nobody waits for it but the answer's end
-                discarding = asyncio.create_task(self.discard())
+                moved = await self._move_and_answer()
+            except BaseException:
+                await self.discard()
+                raise
+            discarding = asyncio.create_task(self.discard())  # beside what follows
             push = None
             try:
                 if moved:
@@ -164,6 +162,14 @@ class _Receiving:
                 await asyncio.shield(discarding)
             await self.out.end()
         return push
+
+    async def _move_and_answer(self) -> tuple[RefUpdate, ...]:
+        moved: tuple[RefUpdate, ...] = ()
+        with self._refusals():
+            if self.unpack is None and self.going:
+                moved = await self._decide_and_move()
+        await self._answer(moved)
+        return moved
 
     async def discard(self) -> None:
         """Remove what is still in quarantine."""
