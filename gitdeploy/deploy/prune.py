@@ -6,7 +6,7 @@ The trash is emptied behind the deployment (Deployer), so that no pusher waits f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Set
+from collections.abc import Awaitable, Iterable, Set
 from dataclasses import replace
 
 from gitdeploy.deploy.context import Context
@@ -25,15 +25,19 @@ async def prune(ctx: Context) -> Context:
     releases = await tools.store.releases.on_disk(ctx.app)
     used = tools.supervisor.releases_in_use(ctx.app)
     gone = surplus(releases, keep=tools.options.keep_releases, used=used)
-    if gone:
-        await tools.store.releases.prune(ctx.app, gone, at=tools.clock.now())
     needed = {r.environment for r in releases if r.environment and r.number not in gone}
     if ctx.environment:
         needed.add(ctx.environment)
     forgotten = await tools.store.deployments.prune(ctx.app, keep=_KEPT_LOGS)
     for deployment in forgotten:
         tools.events.forget_deployment(ctx.app, deployment)
-    await asyncio.to_thread(_discard, ctx, gone, needed, forgotten)
+    # side by side: what a crash leaves of either, the next start sees (recover.tidy)
+    works: list[Awaitable[None]] = [asyncio.to_thread(_discard, ctx, gone, needed, forgotten)]
+    if gone:
+        works.append(tools.store.releases.prune(ctx.app, gone, at=tools.clock.now()))
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
     count = len(gone)
     detail = f"{count} old release{'' if count == 1 else 's'} removed" if count else "nothing"
     return replace(ctx, detail=detail)

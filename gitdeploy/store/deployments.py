@@ -273,7 +273,7 @@ class Releases:
         await self._db.write(work)
 
     async def prune(self, app: str, numbers: list[int], *, at: int) -> None:
-        """Mark releases as gone from the disk (before they are removed there)."""
+        """Mark releases as gone from the disk."""
         await self._db.write(
             lambda c: (
                 c.executemany(

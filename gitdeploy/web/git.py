@@ -163,7 +163,6 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
     record = _Record(services, app, principal_of(request).who, client_address(request))
 
     async def post_receive(push: Push) -> AsyncIterator[str]:
-        services.upkeep.consider(app)
         lines = services.deployer.post_receive(push)
         noted: asyncio.Task[None] | None = None
         try:
@@ -174,6 +173,7 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
         finally:
             if isinstance(lines, AsyncGenerator):
                 await lines.aclose()
+            services.upkeep.consider(app)
             await (noted or record.moved(push))
 
     try:
