@@ -10,6 +10,7 @@ from gitdeploy.repos.pktline import Packet, PktError, Special, parse, pkt
 
 # Tell who asks, not what is asked for.
 _IDLE = (b"agent=", b"session-id=")
+_COMMAND = b"command="
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,19 @@ def parse_command(body: bytes) -> Command | None:
         return None
     if packets[-1] is not Special.FLUSH or Special.FLUSH in packets[:-1]:
         raise PktError("A request has to be one command, ended by a flush packet.")
-    first = packets[0]
-    if not isinstance(first, bytes) or not first.startswith(b"command="):
-        raise Invalid("The request doesn't begin with a command.")
-    middle = packets[1:-1]
-    at = middle.index(Special.DELIM) if Special.DELIM in middle else len(middle)
-    capabilities = _lines(middle[:at])
+    lines = packets[:-1]
+    at = lines.index(Special.DELIM) if Special.DELIM in lines else len(lines)
+    # in any order: git before 2.31 says the object format before the command
+    head = _lines(lines[:at])
+    commands = [line for line in head if line.startswith(_COMMAND)]
+    if len(commands) != 1:
+        raise Invalid(f"The request has {len(commands)} commands instead of one.")
+    capabilities = tuple(line for line in head if not line.startswith(_COMMAND))
     for capability in capabilities:
         if capability.startswith(b"object-format=") and capability != b"object-format=sha1":
             raise Invalid("Only SHA-1 repositories are served.", "Clone without --object-format.")
-    name = first.removeprefix(b"command=").strip().decode("utf-8", "replace")
-    return Command(name, capabilities, _lines(middle[at + 1 :]))
+    name = commands[0].removeprefix(_COMMAND).strip().decode("utf-8", "replace")
+    return Command(name, capabilities, _lines(lines[at + 1 :]))
 
 
 def _lines(packets: list[Packet]) -> tuple[bytes, ...]:

@@ -34,6 +34,17 @@ def test_a_command_needs_no_arguments() -> None:
     assert command is not None and command.arguments == ()
 
 
+def test_a_command_may_stand_behind_its_capabilities() -> None:
+    """git before 2.31 says the object format first."""
+    head = pkt("object-format=sha1") + pkt("command=fetch") + pkt("agent=git/2.30.0")
+    body = head + DELIM + pkt(f"want {A}\n") + pkt("done\n") + FLUSH
+    command = parse_command(body)
+    assert command is not None
+    assert command.name == "fetch"
+    assert command.capabilities == (b"object-format=sha1", b"agent=git/2.30.0")
+    assert fetch_digest("f", 2, body) == fetch_digest("f", 2, v2("want " + A, "done"))
+
+
 @pytest.mark.parametrize("body", [b"", FLUSH])
 def test_a_client_may_say_goodbye(body: bytes) -> None:
     assert parse_command(body) is None
@@ -43,6 +54,9 @@ def test_a_client_may_say_goodbye(body: bytes) -> None:
     "body",
     [
         pkt("fetch\n") + FLUSH,
+        pkt("object-format=sha1") + FLUSH,
+        pkt("command=fetch") + pkt("command=ls-refs") + FLUSH,
+        pkt("object-format=sha1") + DELIM + pkt("command=fetch") + FLUSH,
         DELIM + FLUSH,
         pkt("command=fetch\n"),
         pkt("command=fetch\n") + FLUSH + pkt("command=fetch\n") + FLUSH,
