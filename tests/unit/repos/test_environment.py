@@ -51,6 +51,18 @@ def test_what_must_hold_is_stronger_than_the_repositorys_own(repo: Path) -> None
     assert config(repo, environment, "protocol.ext.allow") == "never"
 
 
+def test_a_git_that_knows_no_config_count_is_held_to_it_too(tmp_path: Path) -> None:
+    """git 2.30 reads only what `-c` hands down."""
+    repo = tmp_path / "it's a repo.git"
+    layout.create(repo)
+    with (repo / "config").open("a") as file:
+        file.write("[core]\n\thooksPath = /evil\n")
+    environment = git_environment(repo)
+    del environment["GIT_CONFIG_COUNT"]
+    assert config(repo, environment, "core.hooksPath") == str(repo / "hooks")
+    assert config(repo, environment, "gc.auto") == "0"
+
+
 def test_a_hook_without_push_options_is_told_of_none(repo: Path) -> None:
     caller = Caller(who="<ada\n>", address="::1")
     without = hook_environment(repo, caller, None, None)
