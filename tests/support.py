@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import os
+import re
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
@@ -25,6 +27,15 @@ GIT_ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
     "LC_ALL": "C.UTF-8",
 }
+
+
+@functools.cache
+def git_version() -> tuple[int, ...]:
+    """The version of the git on PATH, as (2, 39, 5)."""
+    said = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\d+(\.\d+)+", said)
+    assert found is not None, said
+    return tuple(int(part) for part in found[0].split("."))
 
 
 async def eventually(

@@ -17,7 +17,7 @@ from gitdeploy.events import Events
 from gitdeploy.home import Home
 from gitdeploy.repos import Repositories, Repository, Upkeep, child, upkeep
 from gitdeploy.repos.upkeep import measure
-from tests.support import eventually, git
+from tests.support import eventually, git, git_version
 
 THREE_WEEKS = 21 * 86_400
 
@@ -91,9 +91,7 @@ async def test_a_few_packs_are_left_alone(yard: Yard, log: io.StringIO) -> None:
     assert "upkeep" not in log.getvalue()
 
 
-async def test_many_packs_become_one_with_a_bitmap_then_grow_geometrically(
-    yard: Yard, log: io.StringIO
-) -> None:
+async def test_many_packs_become_one_with_a_bitmap(yard: Yard, log: io.StringIO) -> None:
     yard.grow(12)
     tip = yard.repository.branch_tip("main")
     await yard.tend()
@@ -101,6 +99,38 @@ async def test_many_packs_become_one_with_a_bitmap_then_grow_geometrically(
     assert (after.packs, after.bitmap_at is not None) == (1, True)
     git("fsck", "--strict", cwd=yard.repository.path)
     assert tip is not None and yard.repository.has_commit(tip)
+    assert "upkeep.failed" not in log.getvalue()
+
+
+async def test_a_git_that_knows_no_geometric_repack_does_a_full_one(
+    yard: Yard, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.grow(12)
+    await yard.tend()
+    yard.grow(1)
+    unreachable = yard.loosen(600)
+    real = yard.upkeep._git
+
+    async def older(program: str, repository: Repository, *words: str) -> tuple[int | None, str]:
+        """What git 2.30 says to an option that came with 2.33."""
+        if "--geometric=2" in words:
+            return 129, "error: unknown option `geometric=2'"
+        return await real(program, repository, *words)
+
+    monkeypatch.setattr(yard.upkeep, "_git", older)
+    await yard.tend()
+    assert '"work":"geometric"' in log.getvalue()
+    after = measure(yard.objects)
+    assert (after.packs, after.loose, after.bitmap_at is not None) == (1, 600, True)
+    assert yard.has(unreachable[0])
+    git("fsck", "--strict", cwd=yard.repository.path)
+    assert "upkeep.failed" not in log.getvalue()
+
+
+@pytest.mark.skipif(git_version() < (2, 34), reason="git repack has --write-midx since 2.34")
+async def test_packs_then_grow_geometrically(yard: Yard, log: io.StringIO) -> None:
+    yard.grow(12)
+    await yard.tend()
     yard.loosen(600)
     await yard.tend()
     assert '"work":"geometric"' in log.getvalue()

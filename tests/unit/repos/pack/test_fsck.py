@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitdeploy.repos.pack import PackError
+from tests.support import git_version
 from tests.unit.repos.pack.conftest import Index, git_index
 from tests.unit.repos.pack.corpus import (
     BLOB,
@@ -266,17 +267,18 @@ def test_gitmodules_are_judged_as_git_does(
         record(BLOB, content),
     ]
     packed = pack(*(reversed(records) if blob_first else records))
-    code, said = git_index(bare, packed, "--strict")
     wanted = SUBMODULES[content]
-    assert (code != 0) == (wanted is not None), said
     if wanted is None:
         index(packed)
-        return
-    assert wanted in said
-    with pytest.raises(
-        PackError, match=f"^The pack is refused: object {oid(BLOB, content).hex()}: {wanted}: "
-    ):
-        index(packed)
+    else:
+        message = f"^The pack is refused: object {oid(BLOB, content).hex()}: {wanted}: "
+        with pytest.raises(PackError, match=message):
+            index(packed)
+    if b"git://" in content and git_version() < (2, 30, 1):
+        pytest.skip("git refuses newlines in git:// URLs since 2.30.1: nothing to compare with")
+    code, said = git_index(bare, packed, "--strict")
+    assert (code != 0) == (wanted is not None), said
+    assert wanted is None or wanted in said
 
 
 def test_a_byte_order_mark_does_not_hide_gitmodules(index: Index) -> None:
@@ -295,7 +297,9 @@ def test_a_line_of_gitattributes_that_git_would_not_read_is_refused(
             record(TREE, tree((b"100644", b".gitattributes", oid(BLOB, content)))),
             record(BLOB, content),
         )
-        assert (git_index(bare, packed, "--strict")[0] != 0) == wrong
+        # git checks that since 2.39.1; where an older one got it too is not worth a table
+        if git_version() >= (2, 39, 1):
+            assert (git_index(bare, packed, "--strict")[0] != 0) == wrong
         if wrong:
             with pytest.raises(PackError, match="gitattributesLineLength"):
                 index(packed)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitdeploy.repos.pack import BLOB, COMMIT, TAG, TREE, PackError, PackIndexer, PackLimits
-from tests.support import GIT_ENVIRONMENT, git
+from tests.support import GIT_ENVIRONMENT, git, git_version
 from tests.unit.repos.pack import corpus
 from tests.unit.repos.pack.conftest import Index, git_index, nothing
 
@@ -88,7 +88,7 @@ def test_the_index_is_gits_byte_for_byte(
     name: str, packs: dict[str, bytes], index: Index, bare: Path
 ) -> None:
     done = index(packs[name])
-    code, said = git_index(bare, packs[name], "--strict", "--rev-index")
+    code, said = git_index(bare, packs[name], "--strict")
     assert code == 0, said
     assert done.idx.read_bytes() == (bare / "it.idx").read_bytes()
     assert done.path.read_bytes() == packs[name]
@@ -239,6 +239,8 @@ def test_a_reverse_index_comes_with_a_thousand_objects(index: Index, bare: Path)
         done = index(blobs)
         assert (done.rev is not None) == (count == 1000)
     assert done.rev is not None
+    if git_version() < (2, 31):
+        pytest.skip("git index-pack has --rev-index since 2.31: nothing to compare with")
     assert git_index(bare, blobs, "--rev-index")[0] == 0
     assert done.rev.read_bytes() == (bare / "it.rev").read_bytes()
 
