@@ -6,10 +6,11 @@ in the forms that git clients, Kudu's clients and streams want. Everything is re
 reader makes a job, the server or another reader wait.
 """
 
-from gitdeploy.logs.job_reader import read_job
+from gitdeploy.logs.block import OutputBlock
+from gitdeploy.logs.job_reader import read_job, read_job_blocks
 from gitdeploy.logs.kudu import kudu_line, kudu_log
 from gitdeploy.logs.lines import OutputLine, Splitter, Stream
-from gitdeploy.logs.reader import read_execution, read_raw
+from gitdeploy.logs.reader import read_execution, read_execution_blocks, read_raw
 from gitdeploy.logs.remote import remote_lines
 from gitdeploy.logs.source import End, read_end
 from gitdeploy.logs.text import event_text, output_record, safe_text
@@ -18,6 +19,7 @@ from gitdeploy.logs.watcher import Watcher
 
 __all__ = [
     "End",
+    "OutputBlock",
     "OutputLine",
     "Splitter",
     "Stream",
@@ -29,7 +31,9 @@ __all__ = [
     "output_record",
     "read_end",
     "read_execution",
+    "read_execution_blocks",
     "read_job",
+    "read_job_blocks",
     "read_raw",
     "read_trimmed",
     "remote_lines",

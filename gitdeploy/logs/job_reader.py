@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -10,45 +9,59 @@ from pathlib import Path
 
 from gitdeploy.clock import from_datetime
 from gitdeploy.logs import cursor
+from gitdeploy.logs.block import OutputBlock, block_batches, in_batches, last, line_batches
 from gitdeploy.logs.cursor import Offsets
 from gitdeploy.logs.lines import OutputLine
-from gitdeploy.logs.source import Source, batches, last, merge, read_end
+from gitdeploy.logs.source import Source, merge, read_end
 from gitdeploy.logs.tail import count_lines, tail_start
 from gitdeploy.logs.watcher import Follower, Watcher
 
 
-async def read_job(
+def read_job(
     watcher: Watcher,
     executions: Path,
     *,
     after: str | None = None,
     follow: bool = False,
     tail: int | None = None,
-    blocks: bool = False,
 ) -> AsyncGenerator[list[OutputLine], None]:
     """Lines of all executions of a job behind the cursor `after`, or the last `tail` ones.
 
     With `follow` also those still to come, of new executions too, until it is closed or the job's
-    directory is removed. Batches and `blocks` as in `read_execution`. Raises Invalid for a bad cursor; a job that never ran has no lines.
+    directory is removed. Batches as in `read_execution`. Raises Invalid for a bad cursor; a job
+    that never ran has no lines.
     """
+    return in_batches(_rounds(watcher, executions, after, follow, tail), line_batches)
+
+
+def read_job_blocks(
+    watcher: Watcher,
+    executions: Path,
+    *,
+    after: str | None = None,
+    follow: bool = False,
+    tail: int | None = None,
+) -> AsyncGenerator[list[OutputBlock], None]:
+    """As `read_job`, the same lines in blocks, for who copies or encodes many at once."""
+    return in_batches(_rounds(watcher, executions, after, follow, tail), block_batches)
+
+
+async def _rounds(
+    watcher: Watcher, executions: Path, after: str | None, follow: bool, tail: int | None
+) -> AsyncGenerator[Iterator[OutputBlock], None]:
+    """What each look at the job's executions finds; to be read before the next."""
     reading = _Reading(executions, cursor.parse_job(after))
     newest = tail if after is None else None
     if newest is not None:
         reading.start_at_tail(newest)
-    elif blocks:
-        reading.read_blocks()
     try:
         with watcher.follow(executions) if follow else nullcontext() as follower:
             while True:
                 if follower is not None:
                     follower.clear()
                 reading.look()
-                runs = reading.runs()
-                for batch in batches(runs) if newest is None else last(runs, newest):
-                    yield batch
-                    await asyncio.sleep(0)
-                if blocks and newest is not None:  # the last lines were counted
-                    reading.read_blocks()
+                found = reading.found()
+                yield found if newest is None else last(found, newest)
                 newest = None
                 if follower is None or reading.removed:
                     return
@@ -77,7 +90,6 @@ class _Reading:
         self._pending: list[str] = []
         self._followed: set[Path] = set()
         self._there = False
-        self._blocks = False
         self.removed = False
 
     def look(self) -> None:
@@ -90,7 +102,7 @@ class _Reading:
         for source in self._active:
             source.look()
 
-    def runs(self) -> Iterator[list[OutputLine]]:
+    def found(self) -> Iterator[OutputBlock]:
         """What this round has, in order."""
         while True:
             heads = [lane.ts for s in self._active for lane in s.lanes if lane.fill()]
@@ -101,9 +113,9 @@ class _Reading:
                 if not heads or (start is not None and start <= min(heads)):
                     self._open(self._pending.pop(0))
                     continue
-                yield merge(self._active, prefix=self._prefix, until=start)
+                yield from merge(self._active, prefix=self._prefix, until=start)
             elif heads:
-                yield merge(self._active, prefix=self._prefix)
+                yield from merge(self._active, prefix=self._prefix)
             else:
                 return
 
@@ -123,12 +135,6 @@ class _Reading:
             self._places[name] = starts
             oldest = _started(name)
         self._skip_to = max(self._places, default="")
-
-    def read_blocks(self) -> None:
-        """From here on many lines at once; between two rounds."""
-        self._blocks = True
-        for source in self._active:
-            source.read_blocks()
 
     def follow_with(self, follower: Follower) -> None:
         """Have the follower look at the active executions and at no others."""
@@ -154,8 +160,6 @@ class _Reading:
 
     def _open(self, name: str) -> None:
         source = Source(self._executions / name, self._places.get(name, (0, 0)))
-        if self._blocks:
-            source.read_blocks()
         source.look()
         self._opened = name
         self._active.append(source)

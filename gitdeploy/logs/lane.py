@@ -1,4 +1,7 @@
-"""One stream of one execution as a forward reader sees it: lines with their times, from disk."""
+"""One stream of one execution as a forward reader sees it: lines with their times, from disk.
+
+Lines stay together in pieces as long as one time covers them; a piece is never taken in part.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 
-from gitdeploy.logs.lines import STREAMS, BlockSplitter, Piece, Splitter
+from gitdeploy.logs.lines import STREAMS, Piece, Splitter
 from gitdeploy.logs.times import TimeIndex
 from gitdeploy.logs.trim import read_trimmed
 
@@ -22,7 +25,7 @@ class Lane:
         self.consumed = start  # offset behind the last line that was taken
         self._path = directory / self.stream
         self._index = index
-        self._splitter: Splitter | BlockSplitter = Splitter(start)
+        self._splitter = Splitter(start)
         self._fd = -1
         self._size = 0
         self._mtime = 0
@@ -34,12 +37,8 @@ class Lane:
 
     @property
     def ts(self) -> int:
-        """The time of the next line; only after `fill` was true."""
+        """The time of the next piece; only after `fill` was true."""
         return self._times[self._next]
-
-    def read_blocks(self) -> None:
-        """From here on many lines at once, for who only copies them; between two rounds."""
-        self._splitter = BlockSplitter(self.consumed)
 
     def look(self, *, ended: bool) -> None:
         """Begin a round: as far as the file reaches now. `ended`: nothing will follow."""
@@ -58,7 +57,7 @@ class Lane:
             self._index.restart(self.number)
 
     def fill(self) -> bool:
-        """Whether there is a line to take in this round; reads on where it must."""
+        """Whether there is a piece to take in this round; reads on where it must."""
         while self._next >= len(self._pieces):
             before = self._splitter.position
             if before < self._size:
@@ -77,13 +76,13 @@ class Lane:
                 return False
         return True
 
-    def take(self, bound: int | None, inclusive: bool, lines: int) -> list[tuple[int, Piece]]:
-        """At most `lines` lines whose time is before `bound` (or the same, if inclusive)."""
+    def take(self, bound: int | None, inclusive: bool) -> list[tuple[int, Piece]]:
+        """The next pieces whose time is before `bound` (or the same, if inclusive); at least one."""
         stop = len(self._pieces)
         if bound is not None:
             find = bisect_right if inclusive else bisect_left
             stop = find(self._times, bound, self._next, stop)
-        stop = max(min(stop, self._next + lines), self._next + 1)
+        stop = max(stop, self._next + 1)
         taken = list(
             zip(self._times[self._next : stop], self._pieces[self._next : stop], strict=True)
         )
@@ -97,44 +96,25 @@ class Lane:
             self._fd = -1
 
     def _restart(self, offset: int) -> None:
-        self._splitter = type(self._splitter)(offset)
+        self._splitter = Splitter(offset)
         self.consumed = offset
 
     def _take_in(self, start: int, pieces: list[Piece]) -> None:
-        """Note the times of new lines: each has that of the index entry that covers its start."""
-        self._next = 0
-        if isinstance(self._splitter, BlockSplitter):
-            self._pieces, self._times = self._parted(start, pieces)
-            return
-        self._pieces = pieces
-        times: list[int] = []
-        while len(times) < len(pieces):
-            at = len(times)
-            covering = self._index.at(self.number, pieces[at - 1].end if at else start)
-            if covering is None:  # no entry yet: the file's mtime is as true
-                self._last = max(self._last, self._mtime)
-                times += [self._last] * (len(pieces) - at)
-                break
-            offset, time = covering
-            self._last = max(self._last, time)
-            stop = bisect_left(pieces, offset, at, key=lambda piece: piece.end) + 1
-            times += [self._last] * (min(stop, len(pieces)) - at)
-        self._times = times
+        """Note the times of new lines: each has that of the index entry that covers its start.
 
-    def _parted(self, start: int, blocks: list[Piece]) -> tuple[list[Piece], list[int]]:
-        """Blocks and their times, parted where the time of their lines changes."""
-        parts: list[Piece] = []
-        times: list[int] = []
-        for block in blocks:
-            lines, at, newline = block.line, 0, 0
+        Pieces are parted where the time of their lines changes.
+        """
+        self._pieces, self._times, self._next = [], [], 0
+        for piece in pieces:
+            lines, at, newline = piece.lines, 0, 0
             while newline >= 0:
-                offset, time = self._index.at(self.number, start + at) or (block.end, self._mtime)
+                # Where there is no entry yet the file's mtime is as true.
+                offset, time = self._index.at(self.number, start + at) or (piece.end, self._mtime)
                 self._last = max(self._last, time)
-                times.append(self._last)
-                newline = -1 if offset >= block.end else lines.find(b"\n", offset - 1 - start)
+                self._times.append(self._last)
+                newline = -1 if offset >= piece.end else lines.find(b"\n", offset - 1 - start)
                 if newline >= 0:
-                    parts.append(Piece(start + newline + 1, lines[at:newline], False))
+                    self._pieces.append(Piece(start + newline + 1, lines[at:newline], False))
                     at = newline + 1
-            parts.append(Piece(block.end, lines[at:], block.cut))
-            start = block.end
-        return parts, times
+            self._pieces.append(Piece(piece.end, lines[at:], piece.cut))
+            start = piece.end

@@ -14,29 +14,48 @@ from pathlib import Path
 
 from gitdeploy.errors import NotFound
 from gitdeploy.logs import cursor
+from gitdeploy.logs.block import OutputBlock, block_batches, in_batches, last, line_batches
 from gitdeploy.logs.lane import READ
 from gitdeploy.logs.lines import OutputLine, Stream
-from gitdeploy.logs.source import Source, batches, has_ended, last, merge
+from gitdeploy.logs.source import Source, has_ended, merge
 from gitdeploy.logs.tail import tail_start
 from gitdeploy.logs.trim import read_trimmed
 from gitdeploy.logs.watcher import Watcher
 
 
-async def read_execution(
+def read_execution(
     watcher: Watcher,
     directory: Path,
     *,
     after: str | None = None,
     follow: bool = False,
     tail: int | None = None,
-    blocks: bool = False,
 ) -> AsyncGenerator[list[OutputLine], None]:
     """Lines of one execution behind the cursor `after`, or its last `tail` ones.
 
     With `follow` also those still to come, until the execution has ended. Batches hold at most
     2000 lines or 1 MiB (one longer line stands alone). A last line without newline comes with the
-    end. `blocks`: for who only copies the text, each element may hold many lines. Raises NotFound where the directory isn't there, Invalid for a bad cursor.
+    end. Raises NotFound where the directory isn't there, Invalid for a bad cursor.
     """
+    return in_batches(_rounds(watcher, directory, after, follow, tail), line_batches)
+
+
+def read_execution_blocks(
+    watcher: Watcher,
+    directory: Path,
+    *,
+    after: str | None = None,
+    follow: bool = False,
+    tail: int | None = None,
+) -> AsyncGenerator[list[OutputBlock], None]:
+    """As `read_execution`, the same lines in blocks, for who copies or encodes many at once."""
+    return in_batches(_rounds(watcher, directory, after, follow, tail), block_batches)
+
+
+async def _rounds(
+    watcher: Watcher, directory: Path, after: str | None, follow: bool, tail: int | None
+) -> AsyncGenerator[Iterator[OutputBlock], None]:
+    """What each look at the execution finds; to be read before the next."""
     start = cursor.parse_execution(after)
     if not directory.is_dir():
         raise NotFound(f"There is no output of {directory.name}.")
@@ -44,20 +63,14 @@ async def read_execution(
     if newest is not None:
         start = tail_start(directory / "stdout", newest), tail_start(directory / "stderr", newest)
     source = Source(directory, start)
-    if blocks and newest is None:
-        source.read_blocks()
     try:
         with watcher.follow(directory) if follow else nullcontext() as follower:
             while True:
                 if follower is not None:
                     follower.clear()
                 source.look()
-                runs = _runs([source])
-                for batch in batches(runs) if newest is None else last(runs, newest):
-                    yield batch
-                    await asyncio.sleep(0)
-                if blocks and newest is not None:  # the last lines were counted
-                    source.read_blocks()
+                found = _found(source)
+                yield found if newest is None else last(found, newest)
                 newest = None
                 if follower is None or source.ended or not await follower.wait():
                     return
@@ -111,7 +124,7 @@ async def read_raw(
             os.close(fd)
 
 
-def _runs(sources: list[Source]) -> Iterator[list[OutputLine]]:
+def _found(source: Source) -> Iterator[OutputBlock]:
     """What this round has, in order."""
-    while run := merge(sources):
-        yield run
+    while run := merge([source]):
+        yield from run

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
+from gitdeploy.logs.block import OutputBlock
 from gitdeploy.logs.cursor import Offsets, around
 from gitdeploy.logs.lane import Lane
-from gitdeploy.logs.lines import OutputLine
 from gitdeploy.logs.times import TimeIndex
-
-BATCH_LINES = 2000
-BATCH_BYTES = 1 << 20
 
 
 class End(msgspec.Struct, frozen=True):
@@ -65,11 +61,6 @@ class Source:
         for lane in self.lanes:
             lane.look(ended=self.ended)
 
-    def read_blocks(self) -> None:
-        """From here on many lines at once, for who only copies them; between two rounds."""
-        for lane in self.lanes:
-            lane.read_blocks()
-
     def fill(self) -> bool:
         """Whether this round has a line left."""
         return any(lane.fill() for lane in self.lanes)
@@ -85,7 +76,7 @@ def merge(
     *,
     prefix: Callable[[Source], str] = lambda source: "",
     until: int | None = None,
-) -> list[OutputLine]:
+) -> list[OutputBlock]:
     """The next lines in order of time (older execution first, stdout first, where it is the same).
 
     Only one lane's run: lines that no other lane has a line between, and, with `until`, from
@@ -108,33 +99,8 @@ def merge(
         inclusive = (number, lane.number) < ready[1][1:3]
     before, after = around(lane.number, source.offsets)
     before = prefix(source) + before
-    taken = lane.take(bound, inclusive, BATCH_LINES)
+    taken = lane.take(bound, inclusive)
     return [
-        OutputLine(
-            f"{before}{piece.end}{after}", lane.stream, ts, piece.line, piece.cut, source.name
-        )
+        OutputBlock(before, piece.end, after, lane.stream, ts, piece.lines, piece.cut, source.name)
         for ts, piece in taken
     ]
-
-
-def batches(runs: Iterator[list[OutputLine]]) -> Iterator[list[OutputLine]]:
-    """Runs of lines put together (and cut) to batches of at most 2000 lines or 1 MiB."""
-    batch: list[OutputLine] = []
-    size = 0
-    for run in runs:
-        for line in run:
-            if batch and (len(batch) >= BATCH_LINES or size + len(line.line) > BATCH_BYTES):
-                yield batch
-                batch, size = [], 0
-            batch.append(line)
-            size += len(line.line)
-    if batch:
-        yield batch
-
-
-def last(runs: Iterator[list[OutputLine]], count: int) -> Iterator[list[OutputLine]]:
-    """The last `count` lines of all."""
-    newest: deque[OutputLine] = deque(maxlen=count)
-    for run in runs:
-        newest.extend(run)
-    return batches(iter([list(newest)]))

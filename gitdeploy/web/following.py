@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -15,27 +15,22 @@ from gitdeploy.errors import Invalid
 from gitdeploy.events import Entry
 from gitdeploy.home import Kind
 from gitdeploy.jobs import kudu_status
-from gitdeploy.logs import kudu_line, read_execution, read_job, remote_lines
+from gitdeploy.logs import kudu_line, read_execution_blocks, read_job_blocks, remote_lines
 from gitdeploy.logs.cursor import parse_execution, parse_job
 from gitdeploy.store import Execution
 from gitdeploy.store.deployments import ENDED
+from gitdeploy.web.entries import from_journal
+from gitdeploy.web.iterators import close, following
+from gitdeploy.web.output import from_output
 from gitdeploy.web.requests import accepts, flag, integer
 from gitdeploy.web.route import STREAM
 from gitdeploy.web.services import services_of
-from gitdeploy.web.streams import (
-    Format,
-    Item,
-    from_journal,
-    from_output,
-    negotiate,
-    resume_id,
-    stream,
-)
+from gitdeploy.web.streams import Format, Item, Streamed, negotiate, resume_id, stream
 
 CLOSING = web.AppKey("closing", asyncio.Event)
 TAIL_MOST = 100_000
 T = TypeVar("T")
-Batches = AsyncIterator[list[Item]]
+Batches = AsyncIterator[Sequence[Streamed]]
 
 
 def wants_stream(request: web.Request) -> bool:
@@ -57,16 +52,15 @@ async def follow_job(
     form = form or negotiate(request)
     after = _after(request)
     parse_job(after)
-    lines = read_job(
+    blocks = read_job_blocks(
         services.watcher,
         services.home.app(app).executions(kind, job),
         after=after,
         follow=flag(request, "follow"),
         tail=_tail(request, tail),
-        blocks=form == "text",
     )
     bound = {"app": app, "kind": kind, "job": job, "instance": services.instance}
-    return await send(request, from_output(lines, **bound), form=form)
+    return await send(request, from_output(blocks, **bound), form=form)
 
 
 async def follow_run(
@@ -86,15 +80,14 @@ async def follow_run(
     )
     if not directory.is_dir():  # it never started
         return await send(request, _nothing(), form=form)
-    lines = read_execution(
+    blocks = read_execution_blocks(
         services.watcher,
         directory,
         after=after,
         follow=flag(request, "follow"),
         tail=_tail(request, tail),
-        blocks=form == "text",
     )
-    return await send(request, from_output(lines, **_bound(execution)), form=form)
+    return await send(request, from_output(blocks, **_bound(execution)), form=form)
 
 
 async def run_to_end(
@@ -103,17 +96,17 @@ async def run_to_end(
     """A run's output from its first line on, then a record with its status and exit code."""
     services = services_of(request)
 
-    async def items() -> AsyncIterator[list[Item]]:
+    async def items() -> Batches:
         directory = services.home.app(execution.app).execution(
             execution.kind, execution.job, execution.id
         )
-        lines = read_execution(services.watcher, directory, follow=True, blocks=form == "text")
-        output = from_output(lines, **_bound(execution))
+        blocks = read_execution_blocks(services.watcher, directory, follow=True)
+        output = from_output(blocks, **_bound(execution))
         try:
             async for batch in output:
                 yield batch
         finally:
-            await _close(output)
+            await close(output)
         yield [_end(await services.supervisor.wait_ended(execution))]
 
     return await send(request, items(), form=form, headers={"Location": location})
@@ -156,7 +149,7 @@ async def follow_app(request: web.Request) -> web.StreamResponse:
             async for entry in rest:
                 yield entry
         finally:
-            await _close(rest)
+            await close(rest)
 
     return await send(request, from_journal(entries()))
 
@@ -179,7 +172,7 @@ async def until(closing: asyncio.Event, source: AsyncIterator[T]) -> AsyncIterat
     pending: asyncio.Future[T] | None = None
     try:
         while not closing.is_set():
-            pending = asyncio.ensure_future(_next(source))
+            pending = asyncio.ensure_future(following(source))
             await asyncio.wait({pending, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if not pending.done():
                 return
@@ -193,7 +186,7 @@ async def until(closing: asyncio.Event, source: AsyncIterator[T]) -> AsyncIterat
         if pending is not None and not pending.done():
             pending.cancel()
             await asyncio.wait({pending})
-        await _close(source)
+        await close(source)
 
 
 def _end(ended: Execution) -> Item:
@@ -246,17 +239,7 @@ def _tail(request: web.Request, default: int | None) -> int | None:
     return default if tail is None else tail
 
 
-async def _nothing() -> AsyncIterator[list[Item]]:
+async def _nothing() -> Batches:
     nothing: tuple[list[Item], ...] = ()
     for batch in nothing:
         yield batch
-
-
-async def _close(iterator: AsyncIterator[Any]) -> None:
-    close = getattr(iterator, "aclose", None)
-    if close is not None:
-        await close()
-
-
-async def _next(source: AsyncIterator[T]) -> T:
-    return await anext(source)

@@ -1,7 +1,7 @@
 """A log or an event stream as text, NDJSON or Server-Sent Events, whichever `Accept` asks for.
 
-What comes in: an async iterator of batches of `Item`. What goes out: a response that is flushed
-as batches come. A client that leaves closes the iterator; one that stops reading is cut, so that
+What comes in: an async iterator of batches of what can be `Streamed`. What goes out: a response
+that is flushed as batches come. A client that leaves closes the iterator; one that stops reading is cut, so that
 a stalled connection costs one buffer for a minute.
 """
 
@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterator,
-    Awaitable,
     Callable,
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
-from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol
 
 import msgspec
 from aiohttp import web
 
-from gitdeploy.events import Entry
-from gitdeploy.logs import OutputLine, event_text, output_record
 from gitdeploy.web.errors import NotAcceptable
+from gitdeploy.web.iterators import cancelled, close, following, mapped
 
 Format = Literal["text", "ndjson", "sse"]
 Record = dict[str, Any]
-T = TypeVar("T")
 
 MEDIA: dict[Format, str] = {
     "text": "text/plain",
@@ -41,13 +37,20 @@ STALL = 60.0
 RETRY = 2000
 _PIECE = 1 << 18  # written at once; more only fills the transport's buffer
 _GONE = 1.0  # seconds between two looks whether the client is still there
-_BATCH = 500
+_PORTION = 1 << 17  # less waits for the rest of its batch
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Streamed(Protocol):
+    """An element of a stream."""
+
+    def encoded(self, form: Format) -> Iterable[bytes]:
+        """What it is on the wire, in pieces that are made as they are asked for."""
 
 
 class Item:
-    """One element of a stream: its id, the record, and the bytes it is in the text form.
+    """One record of a stream: its id, the record, and the bytes it is in the text form.
 
     The record may be given as a function, which the text form never calls.
     """
@@ -64,6 +67,14 @@ class Item:
         if callable(self._record):
             self._record = self._record()
         return self._record
+
+    def encoded(self, form: Format) -> Iterable[bytes]:
+        if form == "text":
+            return (self.text,)
+        record = encode(self.record)
+        if form == "ndjson":
+            return (record, b"\n")
+        return (b"id: %b\ndata: %b\n\n" % (self.id.encode(), record),)
 
 
 def negotiate(request: web.BaseRequest) -> Format:
@@ -103,7 +114,7 @@ def resume_id(request: web.BaseRequest) -> str | None:
 
 async def stream(
     request: web.Request,
-    batches: AsyncIterator[list[Item]],
+    batches: AsyncIterator[Sequence[Streamed]],
     *,
     form: Format | None = None,
     status: int = 200,
@@ -122,21 +133,20 @@ async def stream(
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        encode = _ENCODERS[form]
         beat = heartbeat if form == "sse" else None
         if form == "sse":
             await _send(request, response, f"retry: {RETRY}\n\n".encode(), stall)
         async for batch in _with_beats(request, batches, beat):
-            data = b"".join(map(encode, batch)) if batch else b":\n\n"
-            if data and not await _send(request, response, data, stall):
-                return response
+            for data in _portions(batch, form) if batch else (b":\n\n",):
+                if not await _send(request, response, data, stall):
+                    return response
         if not _gone(request):
             await response.write_eof()
         return response
     except ConnectionError:  # the client left while we wrote
         return response
     finally:
-        await _close(batches)
+        await close(batches)
 
 
 async def stream_bytes(
@@ -148,36 +158,10 @@ async def stream_bytes(
 ) -> web.StreamResponse:
     """Send bytes untouched as they come, as `text/plain`; raises NotAcceptable."""
     if negotiate(request) != "text":
-        await _close(chunks)
+        await close(chunks)
         raise _not_acceptable(request.headers.get("Accept", ""), ("text",))
-    items = _map(chunks, lambda chunk: [Item("", {}, chunk)])
+    items = mapped(chunks, lambda chunk: [Item("", {}, chunk)])
     return await stream(request, items, form="text", headers=headers, stall=stall)
-
-
-def from_journal(
-    entries: AsyncIterator[Entry],
-    *,
-    text: Callable[[Record], Iterable[str]] = lambda record: [event_text(record)],
-) -> AsyncGenerator[list[Item], None]:
-    """Records of a journal as items; `text` gives a record's lines in the text form."""
-
-    def item(entry: Entry) -> Item:
-        lines = "".join(f"{line}\n" for line in text(entry.record))
-        return Item(str(entry.id), entry.record, lines.encode("utf-8", "backslashreplace"))
-
-    return _map(_gathered(entries), lambda batch: [item(entry) for entry in batch])
-
-
-def from_output(
-    batches: AsyncIterator[list[OutputLine]], **bound: object
-) -> AsyncGenerator[list[Item], None]:
-    """Lines of output as items; `bound` are the records' fields such as app, job, run."""
-
-    def item(line: OutputLine) -> Item:
-        text = line.line if line.cut else line.line + b"\n"
-        return Item(line.cursor, partial(output_record, line, **bound), text)
-
-    return _map(batches, lambda batch: [item(line) for line in batch])
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
@@ -212,19 +196,19 @@ def _response(form: Format, status: int, headers: Mapping[str, str] | None) -> w
     return response
 
 
-def _ndjson(item: Item) -> bytes:
-    return _encode(item.record) + b"\n"
-
-
-def _sse(item: Item) -> bytes:
-    return b"id: %b\ndata: %b\n\n" % (item.id.encode(), _encode(item.record))
-
-
-_ENCODERS: dict[Format, Callable[[Item], bytes]] = {
-    "text": lambda item: item.text,
-    "ndjson": _ndjson,
-    "sse": _sse,
-}
+def _portions(batch: Sequence[Streamed], form: Format) -> Iterator[bytes]:
+    """What the batch is on the wire, put together to what is worth a write."""
+    portion: list[bytes] = []
+    size = 0
+    for item in batch:
+        for encoded in item.encoded(form):
+            portion.append(encoded)
+            size += len(encoded)
+            if size >= _PORTION:
+                yield b"".join(portion)
+                portion, size = [], 0
+    if size:
+        yield b"".join(portion)
 
 
 def _gone(request: web.Request) -> bool:
@@ -233,19 +217,19 @@ def _gone(request: web.Request) -> bool:
 
 
 async def _with_beats(
-    request: web.Request, batches: AsyncIterator[list[Item]], heartbeat: float | None
-) -> AsyncIterator[list[Item]]:
+    request: web.Request, batches: AsyncIterator[Sequence[Streamed]], heartbeat: float | None
+) -> AsyncIterator[Sequence[Streamed]]:
     """The batches; an empty one for each `heartbeat` seconds of silence; ends with the client.
 
     aiohttp doesn't say that a client left while nothing is written, so it is looked for.
     """
     clock = asyncio.get_running_loop().time
-    pending: asyncio.Task[list[Item]] | None = None
+    pending: asyncio.Task[Sequence[Streamed]] | None = None
     last = clock()
     try:
         while not _gone(request):
             if pending is None:
-                pending = asyncio.ensure_future(_next(batches))
+                pending = asyncio.ensure_future(following(batches))
             wait = _GONE if heartbeat is None else min(_GONE, max(0.0, last + heartbeat - clock()))
             done, _ = await asyncio.wait({pending}, timeout=wait)
             if done:
@@ -263,7 +247,7 @@ async def _with_beats(
                 last = clock()
     finally:
         if pending is not None:
-            await _cancelled(pending)
+            await cancelled(pending)
 
 
 async def _send(
@@ -284,60 +268,10 @@ async def _send(
             writing.result()
         finally:
             if not writing.done():
-                await _cancelled(writing)
+                await cancelled(writing)
     return True
 
 
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-async def _next(batches: AsyncIterator[T]) -> T:
-    return await anext(batches)
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()  # it was about to fail: nobody is left to hear of it
-
-
-async def _map(
-    source: AsyncIterator[T], change: Callable[[T], list[Item]]
-) -> AsyncGenerator[list[Item], None]:
-    try:
-        async for element in source:
-            yield change(element)
-    finally:
-        await _close(source)
-
-
-async def _gathered(entries: AsyncIterator[Entry]) -> AsyncIterator[list[Entry]]:
-    """Batches of what is there without waiting, so that a long journal isn't a write a record."""
-    pending: asyncio.Task[Entry] | None = None
-    batch: list[Entry] = []
-    try:
-        while True:
-            pending = asyncio.ensure_future(_next(entries))
-            await asyncio.sleep(0)
-            if batch and (not pending.done() or len(batch) >= _BATCH):
-                yield batch
-                batch = []
-            try:
-                batch.append(await pending)
-            except StopAsyncIteration:
-                break
-        if batch:
-            yield batch
-    finally:
-        if pending is not None and not pending.done():
-            await _cancelled(pending)
-        await _close(entries)
-
-
-async def _close(iterator: AsyncIterator[Any]) -> None:
-    close: Callable[[], Awaitable[None]] | None = getattr(iterator, "aclose", None)
-    if close is not None:
-        await close()

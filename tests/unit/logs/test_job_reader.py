@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from gitdeploy.clock import from_datetime
 from gitdeploy.errors import Invalid
-from gitdeploy.logs import OutputLine, read_execution, read_job
+from gitdeploy.logs import OutputLine, read_execution, read_job, read_job_blocks
 from tests.support import eventually
 from tests.unit.logs.conftest import Execution
-from tests.unit.logs.test_reader import NO_WATCHER, text_of
+from tests.unit.logs.test_reader import NO_WATCHER, each
 
 BASE = from_datetime(datetime(2026, 11, 23, 21, 20, 39, tzinfo=UTC))
 
@@ -46,7 +46,7 @@ async def test_executions_follow_each_other_and_overlapping_ones_mix(watcher, tm
     b.end(0, us(9))
     lines = await collect(read_job(watcher, tmp_path))
     assert [line.line for line in lines] == [b"a1", b"b3", b"a5", b"b6", b"c11"]
-    assert text_of(await collect(read_job(watcher, tmp_path, blocks=True))) == text_of(lines)
+    assert await each(read_job_blocks(watcher, tmp_path)) == lines
     assert lines[0].cursor == f"{name(0)}:o3.e0"
     assert lines[1].cursor == f"{name(0)}:o3.e0,{name(2)}:o3.e0"
     assert lines[4].cursor.endswith(f"{name(10)}:o4.e0")
@@ -73,6 +73,7 @@ async def test_resuming_from_any_cursor_gives_exactly_the_rest(events, ended, nu
             executions[which].end(0, us(30))
         whole = await collect(read_job(NO_WATCHER, Path(folder)))
         assert len({line.cursor for line in whole}) == len(whole)
+        assert await each(read_job_blocks(NO_WATCHER, Path(folder))) == whole
         if number < len(whole):
             rest = await collect(read_job(NO_WATCHER, Path(folder), after=whole[number].cursor))
             assert rest == whole[number + 1 :] or [

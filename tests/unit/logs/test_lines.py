@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitdeploy.logs.lines import LINE_LIMIT, BlockSplitter, Piece, Splitter
+from gitdeploy.logs.lines import LINE_LIMIT, Piece, Splitter
 
 LIMIT = 5
 TEXT = st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r", b"\xff\x00"]), max_size=40).map(
@@ -21,10 +22,30 @@ def split(chunks: list[bytes], start: int = 0, limit: int = LIMIT) -> list[Piece
     return pieces + splitter.finish()
 
 
-def joined(pieces: list[Piece], whole: bytes) -> bytes:
-    """What was written, put together from its lines."""
-    text = b"".join(piece.line + (b"" if piece.cut else b"\n") for piece in pieces)
-    return text if whole.endswith(b"\n") or not whole else text[:-1]
+def lines_of(pieces: list[Piece]) -> list[tuple[int, bytes, bool]]:
+    """Offset behind, text, cut: of each line on its own."""
+    lines: list[tuple[int, bytes, bool]] = []
+    for end, text, cut in pieces:
+        at = end - len(text) - 1
+        for line in text.split(b"\n"):
+            at += len(line) + 1
+            lines.append((at, line, cut))
+    return lines
+
+
+def by_hand(text: bytes, limit: int) -> list[tuple[int, bytes, bool]]:
+    """The same by the letter of the rule, a line at a time."""
+    lines: list[tuple[int, bytes, bool]] = []
+    end = 0
+    for line in io.BytesIO(text):
+        body = line.removesuffix(b"\n")
+        while len(body) > limit:
+            end += limit
+            lines.append((end, body[:limit], True))
+            body, line = body[limit:], line[limit:]
+        end += len(line)
+        lines.append((end, body, False))
+    return lines
 
 
 @settings(deadline=None, max_examples=300)
@@ -32,25 +53,17 @@ def joined(pieces: list[Piece], whole: bytes) -> bytes:
 def test_any_chunking_gives_the_same_lines_and_loses_no_byte(text: bytes, cuts: list[int]) -> None:
     at = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     chunks = [text[a:b] for a, b in itertools.pairwise(at)]
-    pieces = split(chunks)
-    assert pieces == split([text])
-    assert joined(pieces, text) == text
-    assert all(len(piece.line) <= LIMIT for piece in pieces)
-    assert not pieces or pieces[-1].end == len(text)
-    splitter = BlockSplitter(limit=LIMIT)
-    blocks = [piece for chunk in chunks for piece in splitter.feed(chunk)] + splitter.finish()
-    assert joined(blocks, text) == text
-    assert not blocks or blocks[-1].end == len(text)
+    assert lines_of(split(chunks)) == by_hand(text, LIMIT)
 
 
 @settings(deadline=None, max_examples=200)
 @given(TEXT, st.integers(0, 40))
 def test_reading_on_behind_any_line_gives_exactly_the_rest(text: bytes, number: int) -> None:
-    pieces = split([text])
-    if number >= len(pieces):
+    lines = lines_of(split([text]))
+    if number >= len(lines):
         return
-    end = pieces[number].end
-    assert split([text[end:]], start=end) == pieces[number + 1 :]
+    end = lines[number][0]
+    assert lines_of(split([text[end:]], start=end)) == lines[number + 1 :]
 
 
 def test_a_line_of_exactly_the_limit_is_whole() -> None:
@@ -66,11 +79,27 @@ def test_a_longer_line_is_cut_and_its_last_piece_is_not_marked() -> None:
 
 
 def test_carriage_returns_and_bytes_that_are_not_utf8_stay() -> None:
-    assert [p.line for p in split([b"a\r\n\xff\xfe\n\n"])] == [b"a\r", b"\xff\xfe", b""]
+    assert split([b"a\r\n\xff\xfe\n\n"]) == [Piece(7, b"a\r\n\xff\xfe\n", False)]
+
+
+def test_lines_that_are_there_at_once_stay_together_but_for_what_is_cut() -> None:
+    assert split([b"a\nb\n", b"c\nabcdefg\nd\ne"]) == [
+        Piece(4, b"a\nb", False),
+        Piece(6, b"c", False),
+        Piece(11, b"abcde", True),
+        Piece(16, b"fg\nd", False),
+        Piece(17, b"e", False),
+    ]
+
+
+def test_a_line_over_the_limit_is_cut_wherever_its_end_came() -> None:
+    for at in range(13):
+        pieces = split([b"abcdefghijk\n"[:at], b"abcdefghijk\nl\n"[at:]])
+        assert lines_of(pieces)[:2] == [(5, b"abcde", True), (10, b"fghij", True)]
 
 
 def test_an_endless_line_is_given_out_by_the_mebibyte() -> None:
     splitter = Splitter()
     pieces = [piece for _ in range(3 * 1024 + 1) for piece in splitter.feed(b"x" * 1024)]
-    assert [(len(p.line), p.cut) for p in pieces] == [(LINE_LIMIT, True)] * 3
+    assert [(len(p.lines), p.cut) for p in pieces] == [(LINE_LIMIT, True)] * 3
     assert splitter.position == 3 * LINE_LIMIT + 1024

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitdeploy.errors import Invalid, NotFound
-from gitdeploy.logs import OutputLine, Watcher, read_execution, read_raw
+from gitdeploy.logs import (
+    OutputBlock,
+    OutputLine,
+    Watcher,
+    read_execution,
+    read_execution_blocks,
+    read_raw,
+)
 from gitdeploy.logs import trim as trimming
 from tests.support import eventually
 
@@ -22,9 +29,14 @@ async def collect(batches: AsyncIterator[list[OutputLine]]) -> list[OutputLine]:
     return [line async for batch in batches for line in batch]
 
 
-def text_of(lines: list[OutputLine]) -> bytes:
+def text_of(blocks: list[OutputBlock]) -> bytes:
     """What who copies the text sends."""
-    return b"".join(line.line if line.cut else line.line + b"\n" for line in lines)
+    return b"".join(block.lines if block.cut else block.lines + b"\n" for block in blocks)
+
+
+async def each(batches: AsyncIterator[list[OutputBlock]]) -> list[OutputLine]:
+    """The lines in the blocks."""
+    return [line async for batch in batches for block in batch for line in block.each()]
 
 
 def texts(lines: list[OutputLine]) -> list[bytes]:
@@ -92,9 +104,11 @@ async def test_resuming_from_any_cursor_gives_exactly_the_rest(writes, number: i
             assert rest == whole[number + 1 :]
             tail = await collect(read_execution(NO_WATCHER, execution.directory, tail=number))
             assert tail == (whole[-number:] if number else [])
-        blocks = await collect(read_execution(NO_WATCHER, execution.directory, blocks=True))
-        assert text_of(blocks) == text_of(whole)
-        assert [block.ts for block in blocks] == sorted(block.ts for block in blocks)
+        assert [line.ts for line in whole] == sorted(line.ts for line in whole)
+        assert await each(read_execution_blocks(NO_WATCHER, execution.directory)) == whole
+        for tail in (0, 1, number):
+            blocks = read_execution_blocks(NO_WATCHER, execution.directory, tail=tail)
+            assert await each(blocks) == (whole[-tail:] if tail else [])
 
 
 async def test_a_follower_sees_each_line_and_ends_with_the_execution(watcher, execution) -> None:
@@ -143,15 +157,14 @@ async def test_a_concurrent_writer_s_every_byte_is_seen_in_order(watcher, execut
 
 async def test_blocks_hold_many_lines_and_follow_a_tail(watcher, execution) -> None:
     execution.write(b"line\n" * 10_000 + b"begun")
-    seen: list[OutputLine] = []
+    seen: list[OutputBlock] = []
 
     async def follow() -> None:
-        reading = read_execution(watcher, execution.directory, follow=True, tail=2, blocks=True)
-        async for batch in reading:
+        async for batch in read_execution_blocks(watcher, execution.directory, follow=True, tail=2):
             seen.extend(batch)
 
     following = asyncio.create_task(follow())
-    await eventually(lambda: len(seen) == 2)
+    await eventually(lambda: text_of(seen) == b"line\nline\n")
     execution.write(b" line\n" + b"more\n" * 1000)
     execution.write(b"z" * (3 << 20) + b"\nlast")
     execution.end()

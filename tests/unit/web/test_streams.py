@@ -12,11 +12,9 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from gitdeploy.errors import GitdeployError
-from gitdeploy.events import Entry
-from gitdeploy.logs import OutputLine
 from gitdeploy.web import streams
 from gitdeploy.web.errors import NotAcceptable
-from gitdeploy.web.streams import Item, from_journal, from_output, negotiate, resume_id, stream
+from gitdeploy.web.streams import Item, negotiate, resume_id, stream
 from tests.support import eventually
 
 
@@ -215,57 +213,3 @@ async def test_bytes_pass_untouched_as_text_alone(aiohttp_client) -> None:
     assert await (await client.get("/")).read() == b"\xff\x00\r\n"
     refused = await client.get("/", headers={"Accept": "application/x-ndjson"})
     assert refused.status == 406
-
-
-async def test_output_becomes_items() -> None:
-    async def batches() -> AsyncIterator[list[OutputLine]]:
-        yield [
-            OutputLine("o9.e0", "stdout", 0, b"\xffpiece", True, "run1"),
-            OutputLine("o12.e0", "stdout", 0, b"rest", False, "run1"),
-        ]
-
-    items = [item async for batch in from_output(batches(), app="demo") for item in batch]
-    assert [(item.id, item.text) for item in items] == [
-        ("o9.e0", b"\xffpiece"),
-        ("o12.e0", b"rest\n"),
-    ]
-    assert items[1].record["app"] == "demo"
-    assert items[1].record["line"] == "rest"
-
-
-async def test_a_journal_becomes_items_in_batches() -> None:
-    closed = False
-
-    async def entries() -> AsyncIterator[Entry]:
-        nonlocal closed
-        try:
-            for n in range(1200):
-                yield Entry(n, {"event": "job.started", "n": n})
-            await asyncio.sleep(0.05)
-            yield Entry(1200, {"event": "job.stopped"})
-        finally:
-            closed = True
-
-    batches = [b async for b in from_journal(entries(), text=lambda r: [r["event"], "more"])]
-    items = [item for batch in batches for item in batch]
-    assert [item.id for item in items] == [str(n) for n in range(1201)]
-    assert items[0].text == b"job.started\nmore\n"
-    assert len(batches) <= 4
-    assert closed
-
-
-async def test_leaving_a_journal_early_closes_it() -> None:
-    closed = False
-
-    async def entries() -> AsyncIterator[Entry]:
-        nonlocal closed
-        try:
-            yield Entry(1, {"event": "job.started"})
-            await asyncio.Event().wait()
-        finally:
-            closed = True
-
-    items = from_journal(entries())
-    assert [item.id for item in await anext(items)] == ["1"]
-    await items.aclose()
-    assert closed
