@@ -115,6 +115,8 @@ def _swapped(record: Record, paint: Paint) -> list[str]:
 
 def _job_event(label: str) -> Callable[[Record, Paint], list[str]]:
     def render(record: Record, paint: Paint) -> list[str]:
+        if record.get("replaces") is not None:
+            return []  # its line is that of the swap
         pid = _text(record, "pid")
         text = f"{_job(record)}  pid {pid}" if pid else _job(record)
         return [_row(label, text, record.get("duration_ms"), paint)]

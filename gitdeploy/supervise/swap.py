@@ -136,7 +136,9 @@ class Prepared:
             self._stopped_first.append(candidate.old)
             await candidate.old.stop(reason="a new version takes its place (singleton)")
         candidate.began = clock.monotonic()
-        starting = asyncio.create_task(spawn(self._context, candidate.source, log=self._log))
+        # Told with the start, so that a reader can leave the telling to the `job.swapped` to come.
+        log = self._log if candidate.old_pid is None else self._log.bind(replaces=candidate.old_pid)
+        starting = asyncio.create_task(spawn(self._context, candidate.source, log=log))
         try:
             candidate.live = await asyncio.shield(starting)
         except asyncio.CancelledError:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gitdeploy.logs import remote_lines
 from gitdeploy.supervise import JobChange, SwapFailed
 from tests.integration.supervise.conftest import Stages
 from tests.integration.supervise.stage import APP, TICKER, Stage, alive
@@ -34,6 +35,29 @@ async def test_old_and_new_run_side_by_side_until_commit(stage: Stage) -> None:
     assert swapped["duration_ms"] > 0
     journal = stage.events.deployment_journal(APP, "d" * 40).tail(100)
     assert "job.swapped" in [entry.record["event"] for entry in journal]
+
+
+async def test_the_pusher_reads_one_line_a_job(stage: Stage) -> None:
+    files = {f"continuous/{name}/run.py": version(1) for name in ("calm", "changed", "gone")}
+    single = {
+        "continuous/single/run.py": version(1),
+        "continuous/single/settings.job": '{"is_singleton": true}',
+    }
+    await stage.deploy({**files, **single})
+    changed, gone, one = (stage.pid(name) for name in ("changed", "gone", "single"))
+    journal = stage.events.deployment_journal(APP, "d" * 40)
+    seen = len(journal.tail(1000))
+    del files["continuous/gone/run.py"]
+    files |= {f"continuous/{name}/run.py": version(2) for name in ("changed", "fresh")}
+    await stage.deploy({**files, **single, "continuous/single/run.py": version(2)})
+    records = [entry.record for entry in journal.tail(1000)[seen:]]
+    lines = [line.split() for record in records for line in remote_lines(record)]
+    assert sorted(" ".join(words[:6]) for words in lines) == [
+        f"start fresh pid {stage.pid('fresh')}",
+        f"stop gone pid {gone}",
+        f"swap changed pid {changed} → {stage.pid('changed')}",
+        f"swap single pid {one} → {stage.pid('single')}",
+    ]
 
 
 async def test_an_untouched_job_keeps_its_pid_and_its_release(stage: Stage) -> None:

@@ -45,6 +45,15 @@ def test_a_deployment_that_succeeds() -> None:
     )
 
 
+def test_a_job_has_one_line_whatever_happened_to_it() -> None:
+    assert rendered(
+        {"event": "job.started", "job": "fresh", "pid": 906},
+        {"event": "job.started", "job": "ticker", "pid": 907, "replaces": 812},
+        {"event": "job.swapped", "job": "ticker", "old_pid": 812, "new_pid": 907},
+        {"event": "job.stopped", "job": "gone", "pid": 813},
+    ) == ("start      fresh  pid 906\nswap       ticker  pid 812 → 907\nstop       gone  pid 813")
+
+
 def test_a_failure_says_first_what_to_do() -> None:
     assert rendered(
         {
