@@ -75,6 +75,15 @@ class AppHome:
         return self.root / "current"
 
     @property
+    def uploads(self) -> Path:
+        """Jobs that were uploaded, each generation a site of its own."""
+        return self.root / "uploads"
+
+    def upload(self, kind: Kind, job: str, generation: int) -> Path:
+        """The site of one uploaded job: its files are in `App_Data/jobs/{kind}/{job}` below it."""
+        return self.uploads / kind / job / str(generation)
+
+    @property
     def environments(self) -> Path:
         """Python environments, one a hash of their input, shared between releases."""
         return self.root / "environments"

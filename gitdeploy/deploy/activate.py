@@ -11,7 +11,7 @@ from gitdeploy.deploy.checkout import disk_error
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.releases import Meta, flush, point_current, write_meta
-from gitdeploy.supervise import Desired, Prepared, SwapFailed
+from gitdeploy.supervise import Desired, Prepared, SwapFailed, put_together, roots
 
 
 async def activate(ctx: Context) -> Context:
@@ -23,7 +23,7 @@ async def activate(ctx: Context) -> Context:
     """
     onto_disk = asyncio.create_task(asyncio.to_thread(_finish, ctx))
     try:
-        prepared = await ctx.tools.supervisor.prepare(_desired(ctx), ctx.log)
+        prepared = await ctx.tools.supervisor.prepare(await _desired(ctx), ctx.log)
     except SwapFailed as error:
         raise DeployError(error.what, error.fix, tail=error.tail) from error
     finally:
@@ -58,6 +58,9 @@ async def _swap(ctx: Context, prepared: Prepared) -> None:
     except BaseException:
         await prepared.abort()
         raise
+    found = await put_together(store, ctx.app, ctx.jobs, release)
+    for kind, name in found.stale:
+        await store.uploads.drop_settings(ctx.app, kind, name)
     try:
         point_current(ctx.paths, release.number)
     except OSError as error:  # mended at the next start; the store decides what is active
@@ -65,16 +68,18 @@ async def _swap(ctx: Context, prepared: Prepared) -> None:
     await prepared.commit()
 
 
-def _desired(ctx: Context) -> Desired:
+async def _desired(ctx: Context) -> Desired:
+    release = msgspec.structs.replace(ctx.release, environment=ctx.environment, project=ctx.project)
+    store = ctx.tools.store
+    found = await put_together(store, ctx.app, ctx.jobs, release)
     return Desired(
         app=ctx.app,
-        release=msgspec.structs.replace(
-            ctx.release, environment=ctx.environment, project=ctx.project
-        ),
+        release=release,
         root=ctx.site,
-        jobs=ctx.jobs,
+        jobs=found.jobs,
         settings=dict(ctx.settings),
         environment=ctx.environment_path,
+        uploads=await roots(store, ctx.paths, ctx.app),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.jobs import Job, Problem
+from gitdeploy.supervise import put_together
 
 
 async def validate(ctx: Context) -> Context:
@@ -29,6 +30,7 @@ async def validate(ctx: Context) -> Context:
             describe(ctx.problems[0]) if count == 1 else f"{count} problems were found in jobs.",
             ctx.problems[0].fix if count == 1 else "Mend them, or set strict = false.",
         )
+    await _tell_of_uploads(ctx)
     rows = await ctx.tools.store.jobs.desired(ctx.app)
     before: dict[tuple[str, str], Job] = {
         (row.kind, row.name): msgspec.json.decode(row.body, type=Job) for row in rows
@@ -36,6 +38,20 @@ async def validate(ctx: Context) -> Context:
     ctx.log.info("jobs.planned", **plan(before, ctx.jobs))
     detail = f"{count} problem{'' if count == 1 else 's'}" if count else "no problems"
     return replace(ctx, detail=detail)
+
+
+async def _tell_of_uploads(ctx: Context) -> None:
+    """Where an uploaded job or settings given over the API meet what is deployed now."""
+    found = await put_together(ctx.tools.store, ctx.app, ctx.jobs, ctx.release)
+    for problem in found.problems:
+        ctx.warn(describe(problem), problem.fix, job=problem.job, file=problem.file)
+    for kind, name in found.stale:
+        ctx.warn(
+            f"The settings of {kind}/{name} that were given over the API don't count any more: its"
+            " settings.job has changed.",
+            "Give them again if they are still meant.",
+            job=name,
+        )
 
 
 def describe(problem: Problem) -> str:

@@ -6,6 +6,7 @@ and the times when a schedule is due. Pure functions over data; nothing here sta
 
 from gitdeploy.jobs.arguments import split_arguments
 from gitdeploy.jobs.discover import discover
+from gitdeploy.jobs.effective import Effective, Override, base_of, effective, with_settings
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError
 from gitdeploy.jobs.hosts import command
@@ -20,16 +21,20 @@ __all__ = [
     "CONTINUOUS",
     "MARKER",
     "RUN",
+    "Effective",
     "Host",
     "HostMissing",
     "Job",
     "JobSettings",
+    "Override",
     "Problem",
     "Schedule",
     "ScheduleError",
     "allowed",
+    "base_of",
     "command",
     "discover",
+    "effective",
     "ended",
     "execution_id",
     "is_shared",
@@ -40,4 +45,5 @@ __all__ = [
     "parse_settings",
     "split_arguments",
     "with_identity",
+    "with_settings",
 ]

@@ -14,6 +14,7 @@ from gitdeploy.store.jobs import JobRow
 from gitdeploy.store.occurrences import Occurrence
 from gitdeploy.store.store import Store
 from gitdeploy.store.tokens import Session, Token
+from gitdeploy.store.uploads import RemovedJob, SettingsRow, Upload
 
 __all__ = [
     "App",
@@ -24,8 +25,11 @@ __all__ = [
     "JobRow",
     "Occurrence",
     "Release",
+    "RemovedJob",
     "Session",
+    "SettingsRow",
     "Store",
     "StoreError",
     "Token",
+    "Upload",
 ]

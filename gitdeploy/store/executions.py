@@ -16,7 +16,10 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a job; open while `ended_at` is None.
 
     `process` is the JSON of sandbox.Handle (None until started); `status` is a state of
-    jobs.run.RUN; a death by signal N has exit code 128 + N.
+    jobs.run.RUN; a death by signal N has exit code 128 + N and `signal` N. `upload` is the
+    generation of an uploaded job; `who` the name of the token that started it, `scheduled_for` the
+    due time; an `overlapping` run may be open beside others. CPU time and memory (bytes) are those
+    of the whole tree, where they are known.
     """
 
     app: str
@@ -37,6 +40,14 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
     exit_code: int | None = None
     error: str | None = None
+    upload: int | None = None
+    who: str = ""
+    scheduled_for: int | None = None
+    overlapping: bool = False
+    signal: int | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    output_bytes: int | None = None
 
 
 _KEY = "app = :_app AND kind = :_kind AND job = :_job AND id = :_id"

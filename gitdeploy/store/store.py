@@ -12,7 +12,9 @@ from gitdeploy.store.deployments import Deployments, Releases
 from gitdeploy.store.executions import Executions
 from gitdeploy.store.jobs import Jobs
 from gitdeploy.store.occurrences import Occurrences
+from gitdeploy.store.secrets import Secrets
 from gitdeploy.store.tokens import Deliveries, Sessions, Tokens
+from gitdeploy.store.uploads import Uploads
 
 
 class Store:
@@ -28,6 +30,8 @@ class Store:
         self.deployments = Deployments(self.database)
         self.releases = Releases(self.database)
         self.jobs = Jobs(self.database)
+        self.uploads = Uploads(self.database)
+        self.secrets = Secrets(self.database)
         self.executions = Executions(self.database)
         self.occurrences = Occurrences(self.database)
 

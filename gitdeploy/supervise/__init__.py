@@ -6,6 +6,7 @@ server; the next one adopts them.
 """
 
 from gitdeploy.supervise.context import Desired
+from gitdeploy.supervise.desired import put_together, roots
 from gitdeploy.supervise.errors import SuperviseError, SwapFailed
 from gitdeploy.supervise.supervisor import Supervisor
 from gitdeploy.supervise.swap import JobChange, Prepared
@@ -19,4 +20,6 @@ __all__ = [
     "SuperviseError",
     "Supervisor",
     "SwapFailed",
+    "put_together",
+    "roots",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """The jobs that an app should have, from which release and with which settings.
 
-    `root` is the site's root in the release, `settings` the app settings as the store has them,
-    `environment` the Python environment's directory or None.
+    `root` is the site's root in the release (None where nothing was deployed yet), `settings` the
+    app settings as the store has them, `environment` the Python environment's directory or None.
+    `uploads` has for each uploaded job (`kind/name`) the directory that is its site.
     """
 
     app: str
-    release: Release
+    release: Release | None
     root: Path
     jobs: tuple[Job, ...]
     settings: dict[str, str]
     environment: Path | None
+    uploads: Mapping[str, Path] = {}
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def app(self) -> str:
         return self.desired.app
+
+    @property
+    def uploaded(self) -> Path | None:
+        """The site of an uploaded job, None where it is one of the release."""
+        return self.desired.uploads.get(f"{self.job.kind}/{self.job.name}")
+
+    @property
+    def root(self) -> Path:
+        """What the job's directory is relative to."""
+        return self.uploaded or self.desired.root
 
     @property
     def identity(self) -> str:

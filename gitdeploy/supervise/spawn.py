@@ -39,7 +39,7 @@ async def spawn(
     """
     site = source.desired
     # Refused before anything is recorded: no host, arguments that don't parse.
-    argv = command(source.job, root=site.root, environment=site.environment, arguments=arguments)
+    argv = command(source.job, root=source.root, environment=site.environment, arguments=arguments)
     execution = await _next(context, source, arguments, trigger)
     while True:
         spec = _spec(context, source, argv, execution.id, arguments)
@@ -64,7 +64,7 @@ async def stand_by(context: Context, source: Source) -> None:
     if job.settings.is_in_place is False:  # each run has another directory
         return
     directory = context.home.app(source.app).standby / uuid4().hex
-    argv = command(job, root=site.root, environment=site.environment)
+    argv = command(job, root=source.root, environment=site.environment)
     spec = _spec(context, source, argv, "", None, directory=directory)
     stands = False
     try:
@@ -77,6 +77,7 @@ async def stand_by(context: Context, source: Source) -> None:
 async def _next(context: Context, source: Source, arguments: str | None, trigger: str) -> Execution:
     """The execution as it is to be recorded before its process is started."""
     now = context.clock.now()
+    release = source.desired.release
     last = await context.store.executions.last_id(source.app, source.job.kind, source.job.name)
     return Execution(
         app=source.app,
@@ -89,8 +90,9 @@ async def _next(context: Context, source: Source, arguments: str | None, trigger
         created_at=now,
         trigger=trigger,
         arguments=arguments,
-        deployment=source.desired.release.deployment,
-        release=source.desired.release.number,
+        deployment=None if release is None else release.deployment,
+        release=None if release is None else release.number,
+        upload=None if source.uploaded is None else int(source.uploaded.name),
         identity=source.identity,
     )
 
@@ -118,8 +120,10 @@ def _spec(
     job, site = source.job, source.desired
     home = context.home.app(source.app)
     directory = directory or home.execution(job.kind, job.name, execution)
-    root = site.root
+    root = source.root
     readonly, writable = [site.root], [home.data]
+    if root != site.root:
+        readonly.append(root)
     if site.environment is not None:
         readonly.append(site.environment)
     if job.kind == "continuous":
@@ -162,7 +166,7 @@ async def _make_directories(context: Context, source: Source, spec: Spec) -> Non
     if job.kind == "continuous":
         control_directory(spec.directory).mkdir(parents=True, mode=0o700)
     if job.settings.is_in_place is False:
-        place = source.desired.root / job.directory
+        place = source.root / job.directory
         await asyncio.to_thread(_copy, place, spec.cwd)
 
 

@@ -6,8 +6,6 @@ import asyncio
 import shutil
 from typing import NoReturn
 
-import msgspec
-
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
 from gitdeploy.errors import Conflict, NotFound, Unavailable
@@ -20,6 +18,7 @@ from gitdeploy.store import Execution, Store
 from gitdeploy.supervise.adopt import adopt_all
 from gitdeploy.supervise.appjobs import AppJobs
 from gitdeploy.supervise.context import Context, Desired, Source
+from gitdeploy.supervise.desired import load
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.live import Live, id_of
 from gitdeploy.supervise.runs import Runs
@@ -115,11 +114,11 @@ class Supervisor:
         await prepared.prepare()
         return prepared
 
-    async def refresh(self, app: str) -> None:
-        """The app's settings have changed: make what runs follow."""
+    async def refresh(self, app: str, *, reason: str = "settings changed") -> None:
+        """The app's settings or uploaded jobs have changed: make what runs follow."""
         jobs = await self._app(app)
         async with jobs.lock:
-            await jobs.reconcile(await self._load(app), reason="settings changed")
+            await jobs.reconcile(await self._load(app), reason=reason)
             self._schedule(jobs)
 
     async def enable(self, app: str, kind: Kind, job: str) -> None:
@@ -198,6 +197,14 @@ class Supervisor:
             if live.execution.app == app and live.execution.release is not None
         }
 
+    def uploads_in_use(self, app: str) -> set[tuple[Kind, str, int]]:
+        """(kind, job, generation) of the uploads that running processes live in."""
+        return {
+            (live.execution.kind, live.execution.job, live.execution.upload)
+            for live in self._context.lives
+            if live.execution.app == app and live.execution.upload is not None
+        }
+
     async def _begin(self, app: str, desired: Desired | None, lives: list[Live]) -> None:
         jobs = self._apps[app]
         async with jobs.lock:
@@ -218,21 +225,8 @@ class Supervisor:
         return jobs
 
     async def _load(self, app: str) -> Desired | None:
-        """What the store says that the app should have; None before its first deployment."""
-        store = self._context.store
-        release = await store.releases.active(app)
-        if release is None:
-            return None
-        home = self._context.home.app(app)
-        rows = await store.jobs.desired(app)
-        return Desired(
-            app=app,
-            release=release,
-            root=home.release(release.number) / release.project,
-            jobs=tuple(msgspec.json.decode(row.body, type=Job) for row in rows),
-            settings=await store.apps.settings(app),
-            environment=home.environments / release.environment if release.environment else None,
-        )
+        """What the store says that the app should have; None where that is nothing."""
+        return await load(self._context.store, self._context.home, app)
 
     async def _set_disabled(self, app: str, kind: Kind, name: str, *, disabled: bool) -> None:
         jobs, job = self._find(app, kind, name)
