@@ -14,7 +14,7 @@ from itertools import chain
 import msgspec
 
 from gitdeploy.events import Log
-from gitdeploy.repos.addresses import AddressRefused, LookUp, system_look_up
+from gitdeploy.net import AddressRefused, LookUp, system_look_up
 from gitdeploy.repos.pktline import FLUSH, Special, parse, pkt
 from gitdeploy.repos.receive import receive_pack
 from gitdeploy.repos.refnames import refusal

@@ -18,7 +18,7 @@ from yarl import URL
 
 from gitdeploy import __version__
 from gitdeploy.errors import GitdeployError
-from gitdeploy.repos.addresses import AddressRefused, CheckedResolver, LookUp, system_look_up
+from gitdeploy.net import LookUp, Pinned, pinned, system_look_up
 from gitdeploy.repos.pktline import FLUSH, PktError, PktReader, Special, pkt
 
 _REDIRECTS = 3
@@ -106,9 +106,8 @@ class Advertised:
 class Remote:
     """One remote repository for the length of a fetch; use with `async with connect(…)`."""
 
-    def __init__(self, session: aiohttp.ClientSession, resolver: CheckedResolver) -> None:
-        self._session = session
-        self._resolver = resolver
+    def __init__(self, client: Pinned) -> None:
+        self._client = client
 
     async def advertised(self, location: Location) -> Advertised:
         """Ask for the refs, following at most 3 redirects. Raises FetchError, AddressRefused."""
@@ -151,19 +150,14 @@ class Remote:
             headers["Authorization"] = location.authorization
         if data is not None:
             headers["Content-Type"] = "application/x-git-upload-pack-request"
-        self._resolver.check_host(url.host or "")
         try:
-            async with self._session.request(
-                method, url, data=data, headers=headers, allow_redirects=False
-            ) as response:
+            async with self._client.request(method, url, data=data, headers=headers) as response:
                 yield response
         except TimeoutError as error:
             raise FetchError(f"{location} didn't answer in time.", "Try again later.") from error
         except PktError as error:
             raise FetchError(f"{location} broke off: {error.what}") from error
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error.__cause__, AddressRefused):
-                raise error.__cause__ from None
             text = type(error).__name__ if "@" in str(error) else str(error)
             raise FetchError(f"{location} can't be reached: {text}.", "Is it right?") from error
 
@@ -173,19 +167,13 @@ async def connect(
     *, allow_private: bool, look_up: LookUp = system_look_up
 ) -> AsyncIterator[Remote]:
     """A client that connects to judged addresses only and forgets all of it afterwards."""
-    resolver = CheckedResolver(
-        allow_private=allow_private, setting="allow_private_fetch", look_up=look_up
-    )
-    # without an end to the cache a name is resolved once for the whole fetch
-    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=True, ttl_dns_cache=None)
-    async with aiohttp.ClientSession(
-        connector=connector,
+    async with pinned(
+        allow_private=allow_private,
+        setting="allow_private_fetch",
         timeout=_TIMES,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=True,
-    ) as session:
-        yield Remote(session, resolver)
+        look_up=look_up,
+    ) as client:
+        yield Remote(client)
 
 
 def _check(response: aiohttp.ClientResponse, kind: str, location: Location) -> None:

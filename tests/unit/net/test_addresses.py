@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitdeploy.repos.addresses import AddressRefused, CheckedResolver, refusal
+from gitdeploy.net.addresses import AddressRefused, CheckedResolver, refusal
 
 
 @pytest.mark.parametrize(
