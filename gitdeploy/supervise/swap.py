@@ -21,6 +21,7 @@ from gitdeploy.jobs.job import Job
 from gitdeploy.supervise.appjobs import AppJobs
 from gitdeploy.supervise.context import Context, Desired, Source
 from gitdeploy.supervise.continuous import Continuous
+from gitdeploy.supervise.early import early_end, early_fix
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.errors import SwapFailed
 from gitdeploy.supervise.live import Live
@@ -178,10 +179,13 @@ class Prepared:
         assert live is not None
         lasted = live.ran()
         execution = await live.wait()
-        code = "lost" if execution.exit_code is None else execution.exit_code
-        what = f"The new {candidate.source.job.name} ended within {lasted:.1f} s, exit code {code}."
-        fix = f"Mend what its last lines say; it must live for {grace:g} s (swap_grace)."
         tail = await last_lines(self._context, execution, _TAIL)
+        job, old = candidate.source.job, None
+        if candidate.old_pid is not None:
+            replaced = candidate.action.verb == "replace"
+            old = "is started again" if replaced else "runs on"
+        what = early_end(f"continuous/{job.name}", lasted, execution.exit_code, old=old)
+        fix = early_fix(f"{job.directory}/{job.script}", grace, wrote=bool(tail))
         return _failed(candidate, what, fix, tail)
 
     async def _commit(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -79,13 +80,26 @@ async def test_a_new_one_that_dies_keeps_the_old_and_tells_its_last_words(stage:
     with pytest.raises(SwapFailed) as failed:
         await stage.prepare({**new, "continuous/extra/run.py": version(1)})
     assert failed.value.job == "continuous/ticker"
-    assert "exit code 3" in failed.value.what
-    assert "ticker" in failed.value.what
+    assert re.fullmatch(
+        r"The new continuous/ticker ended (at once|after \S+ m?s) with exit code 3;"
+        r" the old one runs on\.",
+        failed.value.what,
+    )
+    assert failed.value.fix.startswith("Mend what its last lines say and push again")
     assert sorted(failed.value.tail) == ["\\x1b[2Jbye", "about to fail"]
     assert (stage.pid("ticker"), stage.pid("calm")) == pids
     assert [view.job.name for view in stage.supervisor.jobs(APP)] == ["calm", "ticker"]
     open_ones = await stage.store.executions.open("1a2b3c")
     assert len(open_ones) == 2, "the new ones are gone"
+
+
+async def test_a_new_one_that_is_killed_is_told_by_its_signal(stage: Stage) -> None:
+    with pytest.raises(SwapFailed) as failed:
+        await stage.prepare({"continuous/t/run.sh": "kill -SEGV $$"})
+    assert failed.value.what.startswith("The new continuous/t ended ")
+    assert failed.value.what.endswith(" by SIGSEGV (exit code 139).")
+    assert failed.value.tail == ()
+    assert "try App_Data/jobs/continuous/t/run.sh by hand" in failed.value.fix
 
 
 async def test_after_a_failed_swap_the_next_deployment_goes_through(stage: Stage) -> None:
@@ -127,7 +141,7 @@ async def test_a_singleton_that_was_stopped_comes_back_from_its_old_release(stag
     settings = {"continuous/one/settings.job": '{"is_singleton": true}'}
     await stage.deploy({"continuous/one/run.py": version(1), **settings})
     old = stage.pid("one")
-    with pytest.raises(SwapFailed):
+    with pytest.raises(SwapFailed, match="; the old one is started again"):
         await stage.prepare({"continuous/one/run.py": DYING, **settings})
     await eventually(lambda: stage.view("one").status == "Running")
     newest = await stage.newest("continuous", "one")
