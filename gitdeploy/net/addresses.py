@@ -100,12 +100,18 @@ class CheckedResolver(AbstractResolver):
         self._look_up = look_up
 
     def check_host(self, host: str) -> None:
-        """Judge a host that is written as an address; names pass. Raises AddressRefused."""
+        """Judge a host that is written as an address; names pass. Raises AddressRefused.
+
+        `127.1`, `2130706433` and `127.0.0.1.` are spellings of an address that aiohttp before
+        3.14.1 hands to the system without asking the resolver (its pull request 12827): refused.
+        """
+        bare = host.strip("[]")
         try:
-            ip_address(host.strip("[]").partition("%")[0])
+            ip_address(bare.partition("%")[0])
         except ValueError:
-            return
-        self._check(host, [host.strip("[]")])
+            if ":" not in bare and not bare.replace(".", "").isdigit():
+                return
+        self._check(host, [bare])
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -138,6 +144,6 @@ class CheckedResolver(AbstractResolver):
                 raise AddressRefused(
                     f"{host} is refused: {address} is {kind}."
                     if host.strip("[]") != address
-                    else f"{address} is refused: it is {kind}.",
+                    else f"{address[:100]} is refused: it is {kind}.",
                     f"The operator can allow it with {self._setting} = true.",
                 )

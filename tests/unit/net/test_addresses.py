@@ -94,5 +94,12 @@ def test_a_literal_address_is_judged_too(host: str) -> None:
     CheckedResolver(allow_private=True, setting="x").check_host(host)
 
 
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0177.0.0.1", "127.0.0.1.", "[v1:x]"])
+def test_an_address_in_a_spelling_that_only_the_system_reads_is_refused(host: str) -> None:
+    resolver = CheckedResolver(allow_private=False, setting="allow_private_fetch")
+    with pytest.raises(AddressRefused, match="not an address"):
+        resolver.check_host(host)
+
+
 def test_a_name_is_left_to_the_look_up() -> None:
     CheckedResolver(allow_private=False, setting="x").check_host("localhost")
