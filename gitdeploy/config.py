@@ -45,6 +45,9 @@ class Options(msgspec.Struct, kw_only=True):
     max_path_length: int = 4096
     max_refs: int = 50_000
     max_job_size: int = 100 << 20
+    max_zip_entries: int = 100_000
+    max_zip_ratio: int = 100
+    max_unzipped_size: int = 2 << 30
     build_timeout: float = 900.0
     swap_grace: float = 3.0
     strict: bool = False
@@ -53,7 +56,9 @@ class Options(msgspec.Struct, kw_only=True):
     instance: str | None = None
 
 
-SIZES = frozenset({"max_push_size", "max_object_size", "max_job_size", "log_retention"})
+SIZES = frozenset(
+    {"max_push_size", "max_object_size", "max_job_size", "max_unzipped_size", "log_retention"}
+)
 _HELP: dict[str, str] = {
     "home": "Directory below which everything that lasts is kept.",
     "listen": "HOST:PORT to listen on; port 0 takes a free one.",
@@ -72,6 +77,9 @@ _HELP: dict[str, str] = {
     "max_path_length": "Longest path in a pushed tree.",
     "max_refs": "Most refs of one repository.",
     "max_job_size": "Largest zip or script that is uploaded as a job.",
+    "max_zip_entries": "Most files and folders that a zip may bring.",
+    "max_zip_ratio": "Most bytes that one byte of a zip may become, looked at from 16 MiB on.",
+    "max_unzipped_size": "Largest sum of a zip's files, unpacked.",
     "build_timeout": "Seconds a build may take.",
     "swap_grace": "Seconds a changed continuous job must live before the old one is stopped.",
     "strict": "Warnings of the validate step fail the deployment.",
@@ -174,8 +182,9 @@ def _check(options: Options) -> None:
     for key in ("grace", "build_timeout", "swap_grace", "max_push_size", "max_job_size"):
         if getattr(options, key) < 0:
             raise ConfigError(f"{key}: {getattr(options, key)} is negative.")
-    if options.keep_releases < 1:
-        raise ConfigError(f"keep_releases: {options.keep_releases} is less than 1.")
+    for key in ("keep_releases", "max_zip_entries", "max_zip_ratio", "max_unzipped_size"):
+        if getattr(options, key) < 1:
+            raise ConfigError(f"{key}: {getattr(options, key)} is less than 1.")
     if options.admin_token is not None and len(options.admin_token) < 8:
         raise ConfigError("admin_token has fewer than 8 characters.", "Use 32 random ones.")
 
