@@ -5,6 +5,21 @@ goes to an address that was judged first, so nobody reaches our own network thro
 """
 
 from gitdeploy.net.addresses import AddressRefused, LookUp, refusal, system_look_up
+from gitdeploy.net.client import send
+from gitdeploy.net.outgoing import Outcome, OutgoingRequest, basic, check, shown
 from gitdeploy.net.pinned import Pinned, pinned
 
-__all__ = ["AddressRefused", "LookUp", "Pinned", "pinned", "refusal", "system_look_up"]
+__all__ = [
+    "AddressRefused",
+    "LookUp",
+    "Outcome",
+    "OutgoingRequest",
+    "Pinned",
+    "basic",
+    "check",
+    "pinned",
+    "refusal",
+    "send",
+    "shown",
+    "system_look_up",
+]
