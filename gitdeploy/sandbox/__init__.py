@@ -7,6 +7,7 @@ Knows nothing of jobs or builds, which both start through it.
 from gitdeploy.sandbox.errors import SandboxError, SpawnError
 from gitdeploy.sandbox.holders import Holders, choose
 from gitdeploy.sandbox.port import Handle, Isolation, Spec
+from gitdeploy.sandbox.usage import Usage, measure
 
 __all__ = [
     "Handle",
@@ -15,5 +16,7 @@ __all__ = [
     "SandboxError",
     "SpawnError",
     "Spec",
+    "Usage",
     "choose",
+    "measure",
 ]

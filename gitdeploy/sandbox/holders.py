@@ -49,7 +49,7 @@ class Holders:
 
     async def spawn(self, spec: Spec, *, level: IsolationLevel | None = None) -> Handle:
         """Start at the chosen level, or at `level`. Raises SpawnError."""
-        if level is None and self._stock:
+        if level is None and self._stock and spec.stdin is None:
             environment = complete_environment(spec)
             executable = program(spec, environment)
             fit = self._fit(spec, executable) if plain(environment) else None

@@ -45,7 +45,10 @@ class Launcher:
             stdout = os.open(spec.stdout, _APPEND, 0o600)
         except OSError as error:
             raise SpawnError(f"{spec.stdout} can't be opened: {error.strerror}.") from error
+        reading = None
         try:
+            if stdin is None and spec.stdin is not None:
+                stdin = reading = os.open(spec.stdin, os.O_RDONLY | os.O_CLOEXEC)
             same = spec.stderr == spec.stdout
             stderr = stdout if same else os.open(spec.stderr, _APPEND, 0o600)
             try:
@@ -69,6 +72,8 @@ class Launcher:
             raise SpawnError(f"{spec.argv[0]} can't be started: {name}: {reason}.") from error
         finally:
             os.close(stdout)
+            if reading is not None:
+                os.close(reading)
         found = procfs.stat(process.pid)
         assert found is not None, "a child that wasn't reaped has an entry in /proc"
         self._started[process.pid] = process

@@ -20,7 +20,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
     `directory` is the execution's own directory (private to the server): the holder's status
     file goes there. `Holders` makes it where it is missing. `stdout` and `stderr` are opened for appending; the same path twice
-    is one stream. `readonly` and `writable` are what a sandbox shows of the disk beside the
+    is one stream; `stdin` is a file to be read, else there is nothing to read. `readonly` and `writable` are what a sandbox shows of the disk beside the
     system; `environment` is complete, nothing of the server's is added but PATH where missing.
     """
 
@@ -32,6 +32,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     readonly: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    stdin: Path | None = None
 
 
 class Handle(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a job; open while `ended_at` is None.
 
     `process` is the JSON of sandbox.Handle (None until started); `status` is a state of
-    jobs.run.RUN; a death by signal N has exit code 128 + N and `signal` N. `upload` is the
+    jobs.run.RUN; a death by signal N has exit code 128 + N. `upload` is the
     generation of an uploaded job; `who` the name of the token that started it, `scheduled_for` the
     due time; an `overlapping` run may be open beside others. CPU time and memory (bytes) are those
     of the whole tree, where they are known.
@@ -44,12 +44,12 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     who: str = ""
     scheduled_for: int | None = None
     overlapping: bool = False
-    signal: int | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
     output_bytes: int | None = None
 
 
+_UNLIMITED = 1 << 62
 _KEY = "app = :_app AND kind = :_kind AND job = :_job AND id = :_id"
 
 
@@ -59,8 +59,8 @@ class Executions:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def add(self, execution: Execution) -> bool:
-        """Record an execution before it starts.
+    async def add(self, execution: Execution, *, key: str | None = None) -> bool:
+        """Record an execution before it starts, and the idempotency key that it has.
 
         False where the id is taken, or where a triggered job's run is still open (the index
         `executions_one_run` decides, so two callers can't both win).
@@ -73,6 +73,12 @@ class Executions:
                 f" VALUES ({', '.join(f':{k}' for k in values)}) ON CONFLICT DO NOTHING",
                 values,
             )
+            if done.rowcount == 1 and key is not None:
+                c.execute(
+                    "INSERT INTO idempotency_keys (app, job, key, run, at) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (app, job, key) DO UPDATE SET run = excluded.run, at = excluded.at",
+                    (execution.app, execution.job, key, execution.id, execution.created_at),
+                )
             return done.rowcount == 1
 
         return await self._db.write(work)
@@ -100,6 +106,24 @@ class Executions:
             ).fetchone()
         )
         return None if row is None else to_struct(Execution, row)
+
+    async def by_key(self, app: str, job: str, key: str, *, since: int) -> Execution | None:
+        """The run that was started with an idempotency key since then, if it is still on record."""
+        row = self._db.read(
+            lambda c: c.execute(
+                "SELECT e.* FROM idempotency_keys k JOIN executions e ON e.app = k.app"
+                " AND e.kind = 'triggered' AND e.job = k.job AND e.id = k.run"
+                " WHERE k.app = ? AND k.job = ? AND k.key = ? AND k.at >= ?",
+                (app, job, key, since),
+            ).fetchone()
+        )
+        return None if row is None else to_struct(Execution, row)
+
+    async def forget_keys(self, before: int) -> None:
+        """Forget idempotency keys that were used before then."""
+        await self._db.write(
+            lambda c: c.execute("DELETE FROM idempotency_keys WHERE at < ?", (before,)) and None
+        )
 
     async def newest(self, app: str, kind: Kind, job: str, *, limit: int = 50) -> list[Execution]:
         """The newest executions of a job, newest first."""
@@ -144,14 +168,37 @@ class Executions:
         )
         return [to_struct(Execution, row) for row in rows]
 
-    async def prune(self, app: str, kind: Kind, job: str, keep: int) -> list[str]:
-        """Forget all but the newest `keep` ended executions; the ids forgotten."""
+    async def prune(
+        self,
+        app: str,
+        kind: Kind,
+        job: str,
+        keep: int,
+        *,
+        before: int | None = None,
+        most_bytes: int | None = None,
+    ) -> list[str]:
+        """Forget ended executions but the newest `keep`; the ids forgotten.
+
+        Also those that ended before a time, and those behind the newest whose output together is
+        `most_bytes`. The newest one always stays.
+        """
 
         def work(c: sqlite3.Connection) -> list[str]:
             rows = c.execute(
-                "SELECT id FROM executions WHERE app = ? AND kind = ? AND job = ?"
-                " AND ended_at IS NOT NULL ORDER BY id DESC LIMIT -1 OFFSET ?",
-                (app, kind, job, keep),
+                "SELECT id FROM (SELECT id, ended_at, row_number() OVER newest_first AS place,"
+                " sum(coalesce(output_bytes, 0)) OVER newest_first AS bytes FROM executions"
+                " WHERE app = :app AND kind = :kind AND job = :job AND ended_at IS NOT NULL"
+                " WINDOW newest_first AS (ORDER BY id DESC))"
+                " WHERE place > :keep OR (place > 1 AND (ended_at < :before OR bytes > :most))",
+                {
+                    "app": app,
+                    "kind": kind,
+                    "job": job,
+                    "keep": keep,
+                    "before": -1 if before is None else before,
+                    "most": _UNLIMITED if most_bytes is None else most_bytes,
+                },
             ).fetchall()
             ids = [row["id"] for row in rows]
             c.executemany(

@@ -8,6 +8,7 @@ server; the next one adopts them.
 from gitdeploy.supervise.context import Desired
 from gitdeploy.supervise.desired import put_together, roots
 from gitdeploy.supervise.errors import SuperviseError, SwapFailed
+from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.supervisor import Supervisor
 from gitdeploy.supervise.swap import JobChange, Prepared
 from gitdeploy.supervise.view import JobView
@@ -17,6 +18,7 @@ __all__ = [
     "JobChange",
     "JobView",
     "Prepared",
+    "RunRequest",
     "SuperviseError",
     "Supervisor",
     "SwapFailed",

@@ -10,6 +10,7 @@ import msgspec
 
 from gitdeploy.events import Log
 from gitdeploy.jobs import kudu_status
+from gitdeploy.sandbox import Usage
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
 
@@ -39,8 +40,9 @@ async def record_end(
     *,
     verdict: Verdict | None = None,
     ended_at: int,
+    usage: Usage | None = None,
 ) -> Execution:
-    """Write `end.json`, then the store; the execution as it is then.
+    """Write `end.json`, then the store; the execution as it is then. `usage` where it is known.
 
     Tried again until the store takes it (a full disk must not leave a run open for ever).
     """
@@ -48,6 +50,9 @@ async def record_end(
     app = context.home.app(execution.app)
     directory = app.execution(execution.kind, execution.job, execution.id)
     columns: dict[str, Any] = {"ended_at": ended_at, "exit_code": exit_code, "error": error}
+    columns["output_bytes"] = sum(size(directory / name) for name in ("stdout", "stderr"))
+    if usage is not None:
+        columns |= msgspec.structs.asdict(usage)
     pause = _FIRST_PAUSE
     while True:
         try:
@@ -78,6 +83,14 @@ def log_end(log: Log, execution: Execution, ran: float, *, while_away: bool | No
         log.info("run.ended", **fields)
     else:
         log.info("job.ended", **fields)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _write_end(directory: Path, exit_code: int | None, ended_at: int) -> None:

@@ -13,6 +13,7 @@ from gitdeploy.sandbox import Handle
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
 from gitdeploy.supervise.ending import Verdict, log_end, record_end
+from gitdeploy.supervise.meter import Meter
 
 
 class Live:
@@ -48,6 +49,7 @@ class Live:
             context.holders.wait(handle), name=f"wait {name}"
         )
         self.ended: asyncio.Task[Execution] = asyncio.create_task(self._end(), name=f"end {name}")
+        self._meter = Meter(handle) if execution.kind == "triggered" else None
         context.lives.add(self)
         self.ended.add_done_callback(lambda _: context.lives.discard(self))
 
@@ -63,6 +65,8 @@ class Live:
         """Stop watching and leave the process running; the next server adopts it."""
         for task in (self.exited, self.ended):
             task.cancel()
+        if self._meter is not None:
+            await self._meter.close()
         await asyncio.gather(self.exited, self.ended, return_exceptions=True)
 
     async def _end(self) -> Execution:
@@ -73,6 +77,7 @@ class Live:
             self.log.exception("supervisor.failed", what="waiting for a process")
             code, lost = None, Verdict("aborted", f"Watching the process failed: {error}")
         ran = self.ran()
+        usage = None if self._meter is None else await self._meter.close()
         try:
             await self._context.holders.kill_tree(self.handle)
         except Exception:
@@ -86,6 +91,7 @@ class Live:
             code,
             verdict=self.verdict or lost,
             ended_at=self._context.clock.now(),
+            usage=usage,
         )
         log_end(self.log, execution, ran)
         return execution

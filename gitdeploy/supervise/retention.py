@@ -11,16 +11,26 @@ from gitdeploy.home import Kind
 from gitdeploy.supervise.context import Context
 from gitdeploy.supervise.steering import steering
 
+_DAY = 86_400_000_000
+
 
 async def forget_old(
     context: Context, app: str, kind: Kind, job: str, settings: Mapping[str, str]
 ) -> list[str]:
-    """Keep the newest WEBJOBS_HISTORY_SIZE ended executions of a job; the ids forgotten.
+    """Keep of a job's ended executions what steering.py says; the ids forgotten.
 
     A crash between rows and directories leaves directories: `forget_orphans` finds them.
     """
-    keep = steering(settings).history_size
-    ids = await context.store.executions.prune(app, kind, job, keep)
+    limits = steering(settings)
+    days, megabytes = limits.history_days, limits.history_mb
+    ids = await context.store.executions.prune(
+        app,
+        kind,
+        job,
+        limits.history_size,
+        before=None if days is None else context.clock.now() - round(days * _DAY),
+        most_bytes=None if megabytes is None else round(megabytes * 1e6),
+    )
     if ids:
         home = context.home.app(app)
         await asyncio.to_thread(_remove, [home.execution(kind, job, i) for i in ids])

@@ -1,4 +1,4 @@
-"""Runs of triggered jobs: one at a time each, ended when they take too long or do nothing."""
+"""Runs of triggered jobs: one at a time each unless they overlap, ended when they take too long or do nothing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from gitdeploy.supervise.context import Context, Source
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.idle import until_idle
 from gitdeploy.supervise.live import Live
+from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.retention import forget_old
 from gitdeploy.supervise.spawn import spawn, stand_by
 from gitdeploy.supervise.steering import steering
 from gitdeploy.supervise.stop import stop
+
+_KEYS_KEPT = 86_400_000_000
+"""How long the same Idempotency-Key means the same run, microseconds."""
 
 
 class Runs:
@@ -24,19 +28,24 @@ class Runs:
     def __init__(self, context: Context, is_desired: Callable[[Source], bool]) -> None:
         self._context = context
         self._is_desired = is_desired
-        self._current: dict[tuple[str, str], Live] = {}
+        self._current: dict[tuple[str, str], dict[str, Live]] = {}
         self._tending: set[asyncio.Task[None]] = set()
         self._preparing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def current(self, app: str, job: str) -> Live | None:
-        """The run of a job that is under way."""
-        live = self._current.get((app, job))
-        return None if live is None or live.ended.done() else live
+        """The run of a job that is under way; the newest where several are."""
+        return next(reversed(self.all_current(app, job)), None)
 
-    async def run(self, source: Source, *, arguments: str | None, trigger: str) -> Execution:
+    def all_current(self, app: str, job: str) -> list[Live]:
+        """The runs of a job that are under way, oldest first."""
+        lives = self._current.get((app, job), {})
+        return [live for live in lives.values() if not live.ended.done()]
+
+    async def run(self, source: Source, request: RunRequest) -> Execution:
         """Start a run; returns when its process was started.
 
-        Raises Conflict while one runs, Invalid where the job can't be started (no script, its
+        One that was started with the request's key within a day is returned as it is now. Raises
+        Conflict while one runs, Invalid where the job can't be started (no script, its
         host is missing, arguments that don't parse).
         """
         job = source.job
@@ -45,9 +54,16 @@ class Runs:
                 f"{job.name} can't be started: {job.error or 'it has no runnable script.'}",
                 "Mend the job's files and push again.",
             )
+        if (known := await self._known(source, request)) is not None:
+            return known
         # Shielded: a client that goes away must not leave a process that nobody watches.
-        starting = asyncio.create_task(self._start(source, arguments, trigger))
-        return await asyncio.shield(starting)
+        starting = asyncio.create_task(self._start(source, request))
+        try:
+            return await asyncio.shield(starting)
+        except Conflict:  # it may have been the same request, twice at once
+            if (known := await self._known(source, request)) is not None:
+                return known
+            raise
 
     def adopt(self, live: Live, source: Source | None) -> None:
         """Take up a run that an earlier server started."""
@@ -58,8 +74,8 @@ class Runs:
 
         Raises NotFound where the job has no such run, Conflict where it has ended.
         """
-        live = self.current(app, job)
-        if live is not None and live.execution.id == run:
+        live = self._current.get((app, job), {}).get(run)
+        if live is not None and not live.ended.done():
             await stop(self._context, live, Verdict("stopped"), reason="asked")
             return
         if await self._context.store.executions.get(app, "triggered", job, run) is None:
@@ -67,10 +83,10 @@ class Runs:
         raise Conflict(f"Run {run} of {job} has ended already.")
 
     async def stop_job(self, app: str, job: str, *, reason: str) -> None:
-        """End the job's run, if one is under way."""
-        live = self.current(app, job)
-        if live is not None:
-            await stop(self._context, live, Verdict("stopped"), reason=reason)
+        """End the job's runs that are under way."""
+        lives = self.all_current(app, job)
+        verdict = Verdict("stopped")
+        await asyncio.gather(*(stop(self._context, e, verdict, reason=reason) for e in lives))
 
     async def dismiss(self, app: str) -> None:
         """Let go of what stands by for an app's next runs."""
@@ -90,9 +106,16 @@ class Runs:
         await asyncio.gather(*preparing, return_exceptions=True)
         self._context.holders.dismiss()
 
-    async def _start(self, source: Source, arguments: str | None, trigger: str) -> Execution:
+    async def _known(self, source: Source, request: RunRequest) -> Execution | None:
+        if request.key is None:
+            return None
+        since = self._context.clock.now() - _KEYS_KEPT
+        find = self._context.store.executions.by_key
+        return await find(source.app, source.job.name, request.key, since=since)
+
+    async def _start(self, source: Source, request: RunRequest) -> Execution:
         try:
-            live = await spawn(self._context, source, arguments=arguments, trigger=trigger)
+            live = await spawn(self._context, source, request=request)
         except HostMissing as failure:
             raise Invalid(failure.what, failure.fix) from failure
         self._tend(live, source)
@@ -100,7 +123,7 @@ class Runs:
 
     def _tend(self, live: Live, source: Source | None) -> None:
         key = live.execution.app, live.execution.job
-        self._current[key] = live
+        self._current.setdefault(key, {})[live.execution.id] = live
         task = asyncio.create_task(self._watch(live, source), name=f"tend {live.exited.get_name()}")
         self._tending.add(task)
         task.add_done_callback(self._tending.discard)
@@ -117,8 +140,10 @@ class Runs:
             live.log.exception("supervisor.failed", what="watching a run")
         finally:
             key = execution.app, execution.job
-            if self._current.get(key) is live:
-                del self._current[key]
+            mine = self._current.get(key, {})
+            mine.pop(execution.id, None)
+            if not mine:
+                self._current.pop(key, None)
         try:
             await forget_old(self._context, execution.app, "triggered", execution.job, settings)
         except Exception:

@@ -19,35 +19,41 @@ from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context, Source
 from gitdeploy.supervise.ending import Verdict, record_end
 from gitdeploy.supervise.live import Live, id_of, with_process
+from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.steering import stopping_wait
 from gitdeploy.supervise.stop import control_directory, shutdown_file
+
+_KEPT_RUNNING = RunRequest(trigger="")
 
 
 async def spawn(
     context: Context,
     source: Source,
     *,
-    arguments: str | None = None,
-    trigger: str = "",
+    request: RunRequest | None = None,
     log: Log | None = None,
 ) -> Live:
     """Record an execution, start its process, have that recorded too.
 
-    Returns when the process exists; the second record is on its way then (`Live.recorded`). `log`
+    `request` is how a triggered job's run was asked for. Returns when the process exists; the second record is on its way then (`Live.recorded`). `log`
     gets the start's event instead of the app's log. Raises HostMissing, Invalid (arguments),
     Conflict (a run of that triggered job is open), SpawnError; what was recorded is ended then.
     """
     site = source.desired
+    request = request or _KEPT_RUNNING
+    arguments = request.arguments
     # Refused before anything is recorded: no host, arguments that don't parse.
     argv = command(source.job, root=source.root, environment=site.environment, arguments=arguments)
-    execution = await _next(context, source, arguments, trigger)
+    execution = await _next(context, source, request)
     while True:
         spec = _spec(context, source, argv, execution.id, arguments)
-        if await context.store.executions.add(execution):
+        if await context.store.executions.add(execution, key=request.key):
             break
         execution = await _another(context, execution)
     try:
         await _make_directories(context, source, spec)
+        if request.body is not None:
+            spec = replace(spec, stdin=await asyncio.to_thread(_keep_body, spec, request.body))
         handle = await context.holders.spawn(spec)
     except BaseException as failure:
         await _refused(context, execution, failure)
@@ -74,7 +80,7 @@ async def stand_by(context: Context, source: Source) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _next(context: Context, source: Source, arguments: str | None, trigger: str) -> Execution:
+async def _next(context: Context, source: Source, request: RunRequest) -> Execution:
     """The execution as it is to be recorded before its process is started."""
     now = context.clock.now()
     release = source.desired.release
@@ -88,12 +94,15 @@ async def _next(context: Context, source: Source, arguments: str | None, trigger
         status="initializing",
         instance=context.instance,
         created_at=now,
-        trigger=trigger,
-        arguments=arguments,
+        trigger=request.trigger,
+        arguments=request.arguments,
         deployment=None if release is None else release.deployment,
         release=None if release is None else release.number,
         upload=None if source.uploaded is None else int(source.uploaded.name),
         identity=source.identity,
+        who=request.who,
+        scheduled_for=request.scheduled_for,
+        overlapping=request.overlapping,
     )
 
 
@@ -155,6 +164,14 @@ def _spec(
         readonly=tuple(readonly),
         writable=tuple(writable),
     )
+
+
+def _keep_body(spec: Spec, body: bytes) -> Path:
+    """The body of a request as the file that the script reads."""
+    spec.directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+    file = spec.directory / "stdin"
+    file.write_bytes(body)
+    return file
 
 
 async def _make_directories(context: Context, source: Source, spec: Spec) -> None:

@@ -14,18 +14,28 @@ DISABLE_SCHEDULE = "WEBJOBS_DISABLE_SCHEDULE"
 RESTART_TIME = "WEBJOBS_RESTART_TIME"
 IDLE_TIMEOUT = "WEBJOBS_IDLE_TIMEOUT"
 HISTORY_SIZE = "WEBJOBS_HISTORY_SIZE"
-_STEERING = frozenset({STOPPED, DISABLE_SCHEDULE, RESTART_TIME, IDLE_TIMEOUT, HISTORY_SIZE})
+HISTORY_DAYS = "WEBJOBS_HISTORY_DAYS"
+HISTORY_MB = "WEBJOBS_HISTORY_MB"
+_STEERING = frozenset(
+    {STOPPED, DISABLE_SCHEDULE, RESTART_TIME, IDLE_TIMEOUT, HISTORY_SIZE, HISTORY_DAYS, HISTORY_MB}
+)
 _STOPPING_WAIT = {"continuous": 5.0, "triggered": 30.0}
 
 
 class Steering(msgspec.Struct, frozen=True, kw_only=True):
-    """What the app's settings ask of the supervisor; times in seconds."""
+    """What the app's settings ask of the supervisor; times in seconds.
+
+    Kept of a job's ended executions are the newest `history_size`, no older than `history_days`,
+    with no more output than `history_mb` together (both ours, None: no limit).
+    """
 
     stopped: bool = False
     schedules_off: bool = False
     restart_time: float = 60.0
     idle_timeout: float = 121.0
     history_size: int = 50
+    history_days: float | None = None
+    history_mb: float | None = None
 
 
 def steering(settings: Mapping[str, str]) -> Steering:
@@ -37,6 +47,8 @@ def steering(settings: Mapping[str, str]) -> Steering:
         restart_time=_number(settings, RESTART_TIME, default.restart_time),
         idle_timeout=_number(settings, IDLE_TIMEOUT, default.idle_timeout),
         history_size=max(1, int(_number(settings, HISTORY_SIZE, default.history_size))),
+        history_days=_limit(settings, HISTORY_DAYS),
+        history_mb=_limit(settings, HISTORY_MB),
     )
 
 
@@ -64,6 +76,10 @@ def process_identity(job: Job, settings: Mapping[str, str]) -> str:
 
 def _flag(settings: Mapping[str, str], key: str) -> bool:
     return settings.get(key, "").strip().lower() in ("1", "true")
+
+
+def _limit(settings: Mapping[str, str], key: str) -> float | None:
+    return _number(settings, key, 0.0) or None
 
 
 def _number(settings: Mapping[str, str], key: str, default: float) -> float:

@@ -21,6 +21,7 @@ from gitdeploy.supervise.context import Context, Desired, Source
 from gitdeploy.supervise.desired import load
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.live import Live, id_of
+from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.runs import Runs
 from gitdeploy.supervise.scheduler import Scheduler, Wish
 from gitdeploy.supervise.steering import STOPPED, steering, stopping_wait
@@ -132,7 +133,7 @@ class Supervisor:
         """
         await self._set_disabled(app, kind, job, disabled=True)
 
-    async def run(self, app: str, job: str, *, arguments: str | None, trigger: str) -> Execution:
+    async def run(self, app: str, job: str, request: RunRequest) -> Execution:
         """Start a run of a triggered job; returns when its process was started.
 
         Raises NotFound, Conflict (one runs, or WEBJOBS_STOPPED), Invalid (can't be started),
@@ -145,7 +146,7 @@ class Supervisor:
             raise Unavailable("The server is stopping.", "Try again in a moment.")
         source = jobs.source("triggered", found.name)
         assert source is not None
-        return await self._runs.run(source, arguments=arguments, trigger=trigger)
+        return await self._runs.run(source, request)
 
     async def stop_run(self, app: str, job: str, run: str) -> None:
         """End a run in an orderly way. Raises NotFound, Conflict where it has ended."""
@@ -258,7 +259,7 @@ class Supervisor:
         self._scheduler.set(jobs.app, wishes)
 
     async def _start_scheduled(self, app: str, job: str, trigger: str) -> Execution:
-        return await self.run(app, job, arguments=None, trigger=trigger)
+        return await self.run(app, job, RunRequest(trigger=trigger))
 
     def _adopt_run(self, live: Live, desired: Desired | None) -> None:
         jobs = self._apps.get(live.execution.app)

@@ -48,7 +48,6 @@ ALTER TABLE executions ADD COLUMN upload INTEGER;                 -- generation 
 ALTER TABLE executions ADD COLUMN who TEXT NOT NULL DEFAULT '';   -- token's name
 ALTER TABLE executions ADD COLUMN scheduled_for BIGINT;           -- due time it was started for
 ALTER TABLE executions ADD COLUMN overlapping INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE executions ADD COLUMN signal INTEGER;
 ALTER TABLE executions ADD COLUMN cpu_seconds REAL;
 ALTER TABLE executions ADD COLUMN peak_memory BIGINT;             -- bytes
 ALTER TABLE executions ADD COLUMN output_bytes BIGINT;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from gitdeploy.clock import rfc3339
 from gitdeploy.errors import NotFound
 from gitdeploy.home import Kind
@@ -11,6 +13,7 @@ from gitdeploy.supervise import JobView, Supervisor
 from gitdeploy.web.forwarded import Way
 from gitdeploy.web.kudu import shapes
 
+_SIGNALLED = 128
 FAMILY: dict[Kind, str] = {"continuous": "continuouswebjobs", "triggered": "triggeredwebjobs"}
 
 
@@ -92,7 +95,23 @@ def run(execution: Execution, way: Way, now: int) -> shapes.Run:
         instance=execution.instance,
         deployment=execution.deployment,
         error=execution.error,
+        signal=signal_name(execution.exit_code),
+        who=execution.who or None,
+        scheduled_for=_time(execution.scheduled_for),
+        cpu_seconds=execution.cpu_seconds,
+        peak_memory=execution.peak_memory,
+        output_bytes=execution.output_bytes,
     )
+
+
+def signal_name(exit_code: int | None) -> str | None:
+    """`SIGTERM` for 143, as a shell tells it; None where no signal ended it."""
+    if exit_code is None or exit_code <= _SIGNALLED:
+        return None
+    try:
+        return signal.Signals(exit_code - _SIGNALLED).name
+    except ValueError:
+        return None
 
 
 def _time(moment: int | None) -> str | None:

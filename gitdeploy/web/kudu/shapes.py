@@ -11,7 +11,11 @@ MESSAGE, WARNING, ERROR = range(3)
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a triggered job; times are RFC 3339 in UTC, `duration` is `hh:mm:ss.fffffff`."""
+    """A run of a triggered job; times are RFC 3339 in UTC, `duration` is `hh:mm:ss.fffffff`.
+
+    From `exit_code` on the fields are ours: `signal` is the name of the one that ended it, CPU
+    time and memory (bytes) are null where they aren't known.
+    """
 
     id: str
     name: str
@@ -28,6 +32,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     deployment: str | None
     error: str | None = None
+    signal: str | None = None
+    who: str | None = None
+    scheduled_for: str | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    output_bytes: int | None = None
 
 
 class Runs(msgspec.Struct, frozen=True):

@@ -6,10 +6,13 @@ from typing import Final
 
 from aiohttp import web
 
-from gitdeploy.errors import NotFound
+from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.store import Execution
+from gitdeploy.supervise import RunRequest
+from gitdeploy.web import bodies
 from gitdeploy.web.answers import as_json, tagged, text
 from gitdeploy.web.audit import record_write
+from gitdeploy.web.auth import principal_of
 from gitdeploy.web.following import follow_run, run_to_end
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.github import as_text
@@ -25,6 +28,7 @@ from gitdeploy.web.route import (
     TAIL,
     TEXT,
     Answer,
+    Body,
     Param,
     Route,
     stream,
@@ -35,7 +39,8 @@ from gitdeploy.web.streams import negotiate
 
 _KIND: Final = "triggered"
 _HISTORY_MOST = 1000
-_ARGUMENTS_LIMIT = 8192
+_BODY_LIMIT = 1 << 20
+_KEY_LIMIT = 255
 
 
 async def every(request: web.Request) -> web.Response:
@@ -58,15 +63,24 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def start(request: web.Request) -> web.StreamResponse:
-    """Start a run; with `follow` its output, and at the end its status and exit code."""
+    """Start a run; with `follow` its output, and at the end its status and exit code.
+
+    A body is what the script reads from its standard input.
+    """
     services, app = services_of(request), request.match_info["app"]
     form = negotiate(request) if flag(request, "follow") else None
     view = find(services.supervisor, app, _KIND, request.match_info["job"])
-    arguments = request.query.get("arguments")
     agent = as_text(request.headers.get("User-Agent", "unknown"))
-    execution = await services.supervisor.run(  # goes on where the client leaves
-        app, view.job.name, arguments=arguments or None, trigger=f"External - {agent}"
+    body = await bodies.whole(request, limit=_BODY_LIMIT, setting="1 MiB of a run's input")
+    wanted = RunRequest(
+        trigger=f"External - {agent}",
+        arguments=request.query.get("arguments") or None,
+        who=principal_of(request).who,
+        body=body or None,
+        key=_idempotency_key(request),
     )
+    # goes on where the client leaves
+    execution = await services.supervisor.run(app, view.job.name, wanted)
     way = way_in(request, services.options.scm_domain)
     location = run(execution, way, services.clock.now()).url
     if form is not None:
@@ -75,6 +89,25 @@ async def start(request: web.Request) -> web.StreamResponse:
         await services.background.complete(record_write(request, route, 200))
         return await run_to_end(request, execution, location, form)
     return web.Response(status=202, headers={"Location": location})
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    """The header of draft-ietf-httpapi-idempotency-key-header; quotes around it are dropped."""
+    key = request.headers.get("Idempotency-Key", "").strip().strip('"')
+    if len(key) > _KEY_LIMIT or not key.isprintable():
+        raise Invalid(
+            f"Idempotency-Key isn't one of at most {_KEY_LIMIT} printable characters.",
+            "Send a UUID, say.",
+        )
+    return key or None
+
+
+async def abort(request: web.Request) -> web.Response:
+    """End a run that is under way; answered when it has ended."""
+    services, app = services_of(request), request.match_info["app"]
+    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    await services.supervisor.stop_run(app, view.job.name, request.match_info["run"])
+    return await show_run(request)
 
 
 async def history(request: web.Request) -> web.Response:
@@ -153,8 +186,9 @@ ROUTES = (
         handler=start,
         operation="triggered.run",
         scope="run",
-        summary="Start a run.",
+        summary="Start a run; a body (1 MiB) is its input, an Idempotency-Key lasts a day.",
         tag="jobs",
+        body=Body(str, ("application/octet-stream",), required=False),
         query=(
             Param("arguments", "Split as a POSIX shell would; nothing in it is executed."),
             Param("follow", "Stream the output; the last record has status and code.", "boolean"),
@@ -185,6 +219,17 @@ ROUTES = (
         summary="One run.",
         tag="jobs",
         answers={200: Answer("The run.", shapes.Run)},
+    ),
+    Route(
+        method="DELETE",
+        path=f"{API}/{_RUN}",
+        aliases=spellings(_RUN),
+        handler=abort,
+        operation="triggered.abort",
+        scope="run",
+        summary="End a run that is under way.",
+        tag="jobs",
+        answers={200: Answer("The run as it ended.", shapes.Run)},
     ),
     Route(
         method="GET",

@@ -25,7 +25,7 @@ from gitdeploy.jobs import discover, with_identity
 from gitdeploy.logs import Watcher
 from gitdeploy.sandbox import choose
 from gitdeploy.store import Execution, Store
-from gitdeploy.supervise import Desired, JobView, Prepared, Supervisor
+from gitdeploy.supervise import Desired, JobView, Prepared, RunRequest, Supervisor
 
 APP = "shop"
 TICKER = """
@@ -181,7 +181,7 @@ async def _serve(root: Path, level: str) -> None:
 
     commands: dict[str, Callable[[Any], Any]] = {
         "deploy": lambda files: stage.deploy(files),
-        "run": lambda job: stage.supervisor.run(APP, job, arguments=None, trigger="External - t"),
+        "run": lambda job: stage.supervisor.run(APP, job, RunRequest(trigger="External - t")),
         "prepare": lambda files: stage.prepare(files),
         "half": half,
     }

@@ -17,6 +17,7 @@ import pytest
 
 from gitdeploy.sandbox import Handle
 from gitdeploy.store import Execution, Store
+from gitdeploy.supervise import RunRequest
 from tests.integration.supervise.conftest import Stages
 from tests.integration.supervise.stage import APP, TICKER, Stage, alive
 from tests.support import eventually
@@ -185,7 +186,7 @@ async def test_what_was_recorded_and_never_started_is_aborted(stages: Stages) ->
     found = await again.newest("triggered", "mail")
     assert (found.status, found.exit_code) == ("aborted", None)
     assert found.error == "The server ended before it was started."
-    run = await again.supervisor.run(APP, "mail", arguments=None, trigger="t")
+    run = await again.supervisor.run(APP, "mail", RunRequest(trigger="t"))
     assert (await again.supervisor.wait_ended(run)).status == "success"
 
 
@@ -232,7 +233,7 @@ async def test_an_orderly_close_without_stopping_jobs_leaves_them_for_the_next(
 async def test_an_orderly_close_ends_jobs_and_runs(stages: Stages) -> None:
     stage = await stages()
     await stage.deploy({"continuous/ticker/run.py": TICKER, "triggered/mail/run.sh": "sleep 60"})
-    run = await stage.supervisor.run(APP, "mail", arguments=None, trigger="t")
+    run = await stage.supervisor.run(APP, "mail", RunRequest(trigger="t"))
     pid = stage.pid("ticker")
     await stages.close(stage, stop_jobs=True)
     assert not alive(pid)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from gitdeploy.supervise import SwapFailed
+from gitdeploy.supervise import RunRequest, SwapFailed
 from tests.integration.supervise.conftest import Stages
 from tests.integration.supervise.stage import APP, TICKER, Stage, alive, processes_of
 from tests.support import eventually
@@ -209,7 +209,7 @@ async def test_old_executions_are_forgotten_with_their_directories(stage: Stage)
     await stage.deploy({"triggered/mail/run.sh": "echo $WEBJOBS_RUN_ID"})
     ids = []
     for _ in range(4):
-        run = await stage.supervisor.run(APP, "mail", arguments=None, trigger="t")
+        run = await stage.supervisor.run(APP, "mail", RunRequest(trigger="t"))
         await stage.supervisor.wait_ended(run)
         ids.append(run.id)
     directory = stage.home.app(APP).executions("triggered", "mail")
@@ -225,7 +225,7 @@ async def test_a_private_copy_is_writable_and_is_where_the_job_runs(stage: Stage
             "triggered/copy/settings.job": '{"is_in_place": false}',
         }
     )
-    run = await stage.supervisor.run(APP, "copy", arguments=None, trigger="t")
+    run = await stage.supervisor.run(APP, "copy", RunRequest(trigger="t"))
     ended = await stage.supervisor.wait_ended(run)
     assert ended.exit_code == 0
     assert stage.output(run).splitlines()[0] == "new"

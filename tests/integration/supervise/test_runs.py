@@ -9,6 +9,7 @@ import pytest
 
 from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.store import Execution
+from gitdeploy.supervise import RunRequest
 from tests.integration.supervise.conftest import Stages
 from tests.integration.supervise.stage import APP, Stage, alive, processes_of
 from tests.support import eventually
@@ -18,7 +19,9 @@ SLEEPER = "echo started; sleep 60"
 
 
 async def run(stage: Stage, job: str, arguments: str | None = None) -> Execution:
-    return await stage.supervisor.run(APP, job, arguments=arguments, trigger="External - test")
+    return await stage.supervisor.run(
+        APP, job, RunRequest(arguments=arguments, trigger="External - test")
+    )
 
 
 async def test_a_run_that_ends_with_0_is_a_success_with_its_output_and_times(stage: Stage) -> None:
@@ -195,3 +198,94 @@ async def test_ids_ascend_even_when_the_clock_was_set_back(stages: Stages) -> No
 
 async def _is(ask: Callable[[], Awaitable[list[str]]], expected: list[str]) -> bool:
     return await ask() == expected
+
+
+async def test_a_body_is_what_the_script_reads(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": "cat; echo; echo end"})
+    first = await run(stage, "mail")  # without one there is nothing to read
+    assert stage.output(await stage.supervisor.wait_ended(first)) == "\nend\n"
+    body = RunRequest(trigger="t", body=b'{"ref": "caf\xc3\xa9"}', who="ci")
+    ended = await stage.supervisor.wait_ended(await stage.supervisor.run(APP, "mail", body))
+    assert stage.output(ended) == '{"ref": "café"}\nend\n'
+    assert ended.who == "ci"
+
+
+async def test_what_a_run_used_is_on_record(stage: Stage) -> None:
+    script = (
+        "import time\nx = bytearray(60_000_000)\nend = time.process_time() + 0.5\n"
+        "while time.process_time() < end: pass\nprint('x' * 999)\n"
+    )
+    await stage.deploy({"triggered/mail/run.py": script})
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert ended.cpu_seconds is not None
+    assert ended.peak_memory is not None
+    assert 0.1 <= ended.cpu_seconds < 10
+    assert 60_000_000 < ended.peak_memory < 1_000_000_000
+    assert ended.output_bytes == 1000
+    assert ended == await stage.store.executions.get(APP, "triggered", "mail", ended.id)
+
+
+async def test_the_same_idempotency_key_is_the_same_run_for_a_day(
+    stages: Stages,
+) -> None:
+    clock = ManualClock()
+    stage = await stages(clock=clock)
+    await stage.deploy({"triggered/mail/run.sh": "true"})
+    request = RunRequest(trigger="t", key="k-1")
+    first = await stage.supervisor.run(APP, "mail", request)
+    ended = await stage.supervisor.wait_ended(first)
+    again = await stage.supervisor.run(APP, "mail", request)
+    assert again == ended
+    other = await stage.supervisor.run(APP, "mail", RunRequest(trigger="t", key="k-2"))
+    await stage.supervisor.wait_ended(other)
+    assert other.id != first.id
+    await clock.advance(86_401)
+    later = await stage.supervisor.run(APP, "mail", request)
+    assert later.id not in (first.id, other.id)
+    await stage.supervisor.wait_ended(later)
+
+
+async def test_twenty_requests_with_one_key_at_once_are_one_run(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    request = RunRequest(trigger="t", key="k")
+    runs = await asyncio.gather(*(stage.supervisor.run(APP, "mail", request) for _ in range(20)))
+    assert len({each.id for each in runs}) == 1
+    with pytest.raises(Conflict):
+        await stage.supervisor.run(APP, "mail", RunRequest(trigger="t", key="other"))
+
+
+async def test_overlapping_runs_stand_beside_each_other_and_end_one_by_one(stage: Stage) -> None:
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    first = await run(stage, "mail")
+    request = RunRequest(trigger="t", overlapping=True)
+    second = await stage.supervisor.run(APP, "mail", request)
+    third = await stage.supervisor.run(APP, "mail", request)
+    assert len({first.id, second.id, third.id}) == 3
+    await stage.supervisor.stop_run(APP, "mail", second.id)
+    states = {e.id: e.status for e in await stage.store.executions.newest(APP, "triggered", "mail")}
+    assert states == {first.id: "running", second.id: "stopped", third.id: "running"}
+    await stage.supervisor.stop_run(APP, "mail", third.id)
+    await stage.supervisor.stop_run(APP, "mail", first.id)
+
+
+async def test_old_runs_go_by_age_and_by_bytes(stages: Stages) -> None:
+    clock = ManualClock()
+    stage = await stages(clock=clock)
+    await stage.deploy({"triggered/mail/run.sh": "head -c 400000 /dev/zero"})
+
+    async def kept(expected: int) -> None:
+        async def so_many() -> bool:
+            return len(await stage.store.executions.newest(APP, "triggered", "mail")) == expected
+
+        await eventually(so_many, what=f"{expected} runs")
+
+    for _ in range(4):
+        await stage.supervisor.wait_ended(await run(stage, "mail"))
+    await kept(4)
+    await stage.set(WEBJOBS_HISTORY_MB="1")
+    await stage.supervisor.wait_ended(await run(stage, "mail"))
+    await kept(2)
+    await stage.set(WEBJOBS_HISTORY_DAYS="2")
+    await clock.advance(3 * 86_400)
+    await stage.supervisor.wait_ended(await run(stage, "mail"))
+    await kept(1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from gitdeploy.supervise import RunRequest
 from tests.integration.supervise.stage import APP, Stage
 from tests.support import eventually
 
@@ -57,5 +58,5 @@ async def test_a_bad_schedule_leaves_the_job_unscheduled_and_runnable(stage: Sta
     view = stage.view("mail")
     assert view.next_due is None
     assert view.error
-    run = await stage.supervisor.run(APP, "mail", arguments=None, trigger="t")
+    run = await stage.supervisor.run(APP, "mail", RunRequest(trigger="t"))
     assert (await stage.supervisor.wait_ended(run)).status == "success"

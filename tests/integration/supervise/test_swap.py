@@ -6,7 +6,7 @@ import re
 import pytest
 
 from gitdeploy.logs import remote_lines
-from gitdeploy.supervise import JobChange, SwapFailed
+from gitdeploy.supervise import JobChange, RunRequest, SwapFailed
 from tests.integration.supervise.conftest import Stages
 from tests.integration.supervise.stage import APP, TICKER, Stage, alive
 from tests.support import eventually
@@ -169,7 +169,7 @@ async def test_a_removed_job_stops_and_so_does_the_run_of_a_removed_triggered_on
 ) -> None:
     await stage.deploy({"continuous/gone/run.py": version(1), "triggered/mail/run.sh": "sleep 60"})
     pid = stage.pid("gone")
-    run = await stage.supervisor.run(APP, "mail", arguments=None, trigger="t")
+    run = await stage.supervisor.run(APP, "mail", RunRequest(trigger="t"))
     prepared = await stage.deploy({"continuous/new/run.py": version(1)})
     assert not alive(pid)
     assert (await stage.supervisor.wait_ended(run)).status == "stopped"
@@ -183,7 +183,7 @@ async def test_a_removed_job_stops_and_so_does_the_run_of_a_removed_triggered_on
 
 async def test_a_changed_triggered_job_finishes_its_run_in_the_old_release(stage: Stage) -> None:
     await stage.deploy({"triggered/mail/run.sh": "sleep 1.5; echo old"})
-    run = await stage.supervisor.run(APP, "mail", arguments=None, trigger="t")
+    run = await stage.supervisor.run(APP, "mail", RunRequest(trigger="t"))
     prepared = await stage.deploy({"triggered/mail/run.sh": "echo new"})
     assert [(c.name, c.change) for c in prepared.changes] == [("mail", "~")]
     assert (await stage.supervisor.wait_ended(run)).status == "success"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -280,3 +282,41 @@ async def test_a_stopping_server_ends_streams_in_good_order(client: Client, serv
 
 def _state(server: Server, name: str) -> str:
     return next(v.status for v in server.supervisor.jobs("shop") if v.job.name == name)
+
+
+async def test_a_run_takes_a_body_a_key_and_who_asked(client: Client, server: Server) -> None:
+    url = f"{API}/triggeredwebjobs/report/run"
+    headers = {"Idempotency-Key": '"8e03978e"', "User-Agent": "hook/2"}
+    first = await client.ask("POST", url, body=b"hello", headers=headers)
+    again = await client.ask("POST", url, body=b"hello", headers=headers)
+    assert (first.status, again.status) == (202, 202)
+    assert first.headers["Location"] == again.headers["Location"]
+
+    async def ended() -> Any:
+        run = (await client.get(first.headers["Location"])).json
+        return run if run["end_time"] else None
+
+    run = await eventually(ended)
+    assert run["trigger"] == "External - hook/2"
+    assert run["who"]
+    assert run["output_bytes"] > 0
+    bad = await client.ask("POST", url, headers={"Idempotency-Key": "x" * 300})
+    assert bad.status == 400
+    assert "Idempotency-Key" in bad.json["detail"]
+    large = await client.ask("POST", url, body=io.BytesIO(bytes((1 << 20) + 1)))
+    assert large.status == 413
+
+
+async def test_delete_ends_a_run_that_is_under_way_and_refuses_one_that_ended(
+    client: Client,
+) -> None:
+    started = await client.ask("POST", f"{API}/triggeredwebjobs/slow/run")
+    location = started.headers["Location"]
+    assert (await client.get(location)).json["status"] == "Running"
+    aborted = await client.ask("DELETE", location)
+    assert aborted.status == 200
+    assert aborted.json["status"] == "Stopped"
+    assert aborted.json["signal"] == "SIGTERM"
+    again = await client.ask("DELETE", location)
+    assert again.status == 409
+    assert (await client.ask("DELETE", location[:-1] + "x")).status == 404
