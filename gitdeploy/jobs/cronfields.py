@@ -2,7 +2,8 @@
 
 Format: github.com/atifaziz/NCrontab ("Crontab Expression", six-part form): `*`, values, names,
 ranges `a-b`, steps `*/n`, `a-b/n`, `a/n`, lists with commas. Extensions that cron users know:
-7 for Sunday, `L` and `LW` as a day, `5L` and `MON#2` as a day of the week.
+7 for Sunday, `L` and `LW` as a day, `5L` and `MON#2` as a day of the week, `@daily` and its like
+in place of all six.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Word(NamedTuple):
 
 
 def split(expression: str) -> list[Word]:
-    """The six words of an expression. Raises ScheduleError where there aren't six."""
+    """The six words of an expression, a macro's spelt out. Raises ScheduleError where there
+    aren't six.
+    """
     words: list[Word] = []
     position = 0
     for text in expression.split():
@@ -70,15 +73,29 @@ def split(expression: str) -> list[Word]:
         return words
     if not words:
         raise _refuse(0, "", "it is empty", f"Write six fields: {_LAYOUT}.")
-    if words[0].text.lower() in _MACROS:
-        fix = f'Write "{_MACROS[words[0].text.lower()]}".'
-        raise _refuse(0, "", f"{words[0].text} isn't known here", fix)
+    if words[0].text.startswith("@"):
+        return _macro(words)
     count = len(words)
     reason = f"it has {count} field{'' if count == 1 else 's'}, six are needed: {_LAYOUT}"
     if count == 5:
         given = " ".join(word.text for word in words)
         raise _refuse(0, "", reason, f'Write "0 {given}": the first field is the second.')
     raise _refuse(0, "", reason, 'Write for example "0 30 2 * * *": daily at half past two.')
+
+
+def _macro(words: list[Word]) -> list[Word]:
+    """The words that `@daily` and its like stand for."""
+    name = words[0]
+    meaning = _MACROS.get(name.text.lower())
+    if meaning is None:
+        known = ", ".join(_MACROS)
+        fix = f"Write six fields, or one of {known}."
+        raise _refuse(name.position, "", f"{name.text[:20]} isn't known here", fix)
+    if len(words) > 1:
+        reason = f"nothing may follow {name.text}"
+        fix = f'Write {name.text} alone, or "{meaning}" and change that.'
+        raise _refuse(words[1].position, "", reason, fix)
+    return [Word(text, name.position) for text in meaning.split()]
 
 
 def parse_field(field: Field, word: Word) -> set[Item]:

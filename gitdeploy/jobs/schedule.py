@@ -1,4 +1,4 @@
-"""When a job is due: an NCRONTAB expression in a time zone.
+"""When a job is due: one interface for both spellings, and the NCRONTAB one.
 
 Day and day of week must both match (kudu.md). The wall clock of the zone decides: a time that
 doesn't exist (clocks go forward) is due at the first instant behind the gap, a time that comes
@@ -7,21 +7,85 @@ twice (clocks go back) is due the first time only.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import cast
 
 from cronsim import CronSim
 
+from gitdeploy.jobs.clocknotes import clock_notes
 from gitdeploy.jobs.cronfields import FIELDS, Item, parse_field, split
 from gitdeploy.jobs.errors import ScheduleError
+from gitdeploy.jobs.sentences import Language, sentence
+from gitdeploy.jobs.shape import Shape, shape_of_items
+from gitdeploy.jobs.wallclock import instant, resume
 from gitdeploy.jobs.zones import local_zone, zone
 
 _MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 # Within 28 years from 2000 on every date meets every day of the week: what didn't match by
 # then never does.
 _REFERENCE = datetime(2000, 1, 1)
-_SECOND = timedelta(seconds=1)
+
+
+class Schedule(ABC):
+    """When a job is due. `Ncrontab` and `RecurrenceSchedule` are the two kinds.
+
+    `timezone` is the IANA name as it was given, None for the server's local zone; `zone` what it
+    stands for.
+    """
+
+    __slots__ = ()
+    timezone: str | None
+    zone: tzinfo
+
+    @staticmethod
+    def parse(expression: str, timezone: str | None = None) -> Ncrontab:
+        """Read an NCRONTAB expression; `timezone` is an IANA name, None the server's local zone.
+
+        Raises ScheduleError: syntax, a value out of its range, a zone that isn't known, an
+        expression that never matches.
+        """
+        return Ncrontab.read(expression, timezone)
+
+    @abstractmethod
+    def next(self, after: datetime) -> datetime | None:
+        """The first due time behind `after` (aware), in the schedule's zone; None where there is
+        none any more.
+        """
+
+    def occurrences(self, after: datetime, count: int) -> list[datetime]:
+        """The first `count` due times behind `after`; fewer where the schedule ends."""
+        found: list[datetime] = []
+        while len(found) < count:
+            due = self.next(found[-1] if found else after)
+            if due is None:
+                break
+            found.append(due)
+        return found
+
+    def describe(self, language: Language = "en") -> str:
+        """One sentence for people, with the zone."""
+        return sentence(self.shape(), language)
+
+    def notes(self, after: datetime, until: datetime, language: Language = "en") -> list[str]:
+        """What changes of the clocks do to due times behind `after` and up to `until`, a
+        sentence each; at most ten years are looked at.
+        """
+        return clock_notes(self, after, until, language)
+
+    @abstractmethod
+    def shape(self) -> Shape:
+        """What the sentence is made of."""
+
+    @abstractmethod
+    def walk(self, behind: datetime) -> Iterator[datetime]:
+        """The wall times (naive, ascending) behind one, whether they exist in the zone or not."""
+
+    @abstractmethod
+    def holds(self, due: datetime) -> bool:
+        """Whether an instant lies between the schedule's start and end."""
 
 
 class _Walk(CronSim):
@@ -40,8 +104,8 @@ class _Walk(CronSim):
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """A parsed expression; make it with `parse`."""
+class Ncrontab(Schedule):
+    """A parsed expression; make it with `Schedule.parse`."""
 
     expression: str
     timezone: str | None
@@ -49,12 +113,8 @@ class Schedule:
     items: tuple[frozenset[Item], ...]
 
     @classmethod
-    def parse(cls, expression: str, timezone: str | None = None) -> Schedule:
-        """Read an expression; `timezone` is an IANA name, None the server's local zone.
-
-        Raises ScheduleError: syntax, a value out of its range, a zone that isn't known, an
-        expression that never matches.
-        """
+    def read(cls, expression: str, timezone: str | None) -> Ncrontab:
+        """See Schedule.parse."""
         place = local_zone() if timezone is None else zone(timezone)
         if place is None:
             raise ScheduleError(
@@ -77,33 +137,23 @@ class Schedule:
         return cls(expression, timezone, place, items)
 
     def next(self, after: datetime) -> datetime | None:
-        """The first due time behind `after` (aware), in the schedule's zone; None at the end of
-        the calendar.
-        """
         try:
-            local = after.astimezone(self.zone)
-            start = local.replace(tzinfo=None, fold=0)
-            if local.fold:
-                # the hour comes for the second time: all its times were due the first time
-                start = _end_of_repetition(local) - _SECOND
-            for naive in _Walk(self.items, start):
-                due = _instant(naive, self.zone)
+            for naive in self.walk(resume(after, self.zone)):
+                due = instant(naive, self.zone)
                 if due > after:
                     return due.astimezone(self.zone)
         except OverflowError:
-            pass
+            pass  # the end of the calendar
         return None
 
-    def describe(self) -> str:
-        """One line for people: the fields that restrict, and the zone."""
-        words = split(self.expression)
-        parts = [
-            f"{field.name} {word.text}"
-            for field, word in zip(FIELDS, words, strict=True)
-            if word.text != "*"
-        ]
-        where = self.timezone or "local time"
-        return f"{', '.join(parts) or 'every second'} ({where})"
+    def shape(self) -> Shape:
+        return shape_of_items(self.items, self.timezone, self.zone)
+
+    def walk(self, behind: datetime) -> Iterator[datetime]:
+        return iter(_Walk(self.items, behind))
+
+    def holds(self, due: datetime) -> bool:
+        return True
 
 
 def _may_match(items: tuple[frozenset[Item], ...]) -> bool:
@@ -111,36 +161,3 @@ def _may_match(items: tuple[frozenset[Item], ...]) -> bool:
     days = [day for day in items[3] if isinstance(day, int)]
     months = [month for month in items[4] if isinstance(month, int)]
     return min(days) <= max(_MONTH_LENGTHS[month - 1] for month in months)
-
-
-def _instant(naive: datetime, place: tzinfo) -> datetime:
-    """The instant (UTC) at which the zone's clocks first show this time, or pass over it."""
-    first = naive.replace(tzinfo=place).astimezone(UTC)
-    if first.astimezone(place).replace(tzinfo=None, fold=0) == naive:
-        return first
-    # in a gap: PEP 495 takes the offset before it for fold=0 and the one behind it for fold=1
-    early = naive.replace(tzinfo=place, fold=1).astimezone(UTC)
-    return _transition(early, first, place)
-
-
-def _end_of_repetition(local: datetime) -> datetime:
-    """The naive time up to which clocks had come when they were set back before `local`."""
-    here = local.astimezone(UTC)
-    first = local.replace(fold=0).astimezone(UTC)
-    change = _transition(first, here, local.tzinfo or UTC)
-    offset = local.replace(fold=0).utcoffset() or timedelta()
-    return change.replace(tzinfo=None) + offset
-
-
-def _transition(before: datetime, behind: datetime, place: tzinfo) -> datetime:
-    """The instant between two (UTC) at which the zone's offset changes; it does so once."""
-    offset = before.astimezone(place).utcoffset()
-    low, high = before.replace(microsecond=0), behind.replace(microsecond=0)
-    while high - low > _SECOND:
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
-        if middle.astimezone(place).utcoffset() == offset:
-            low = middle
-        else:
-            high = middle
-    return high

@@ -144,7 +144,9 @@ def test_last_days_are_understood() -> None:
         ("0 0 0 31 2 *", 7, "day", "no day ever matches", ""),
         ("0 0 0 31 4,6 *", 7, "day", "no day ever matches", ""),
         ("0 0 0 1 * MON#5", 7, "day", "no day ever matches", ""),
-        ("@daily", 0, "", "@daily isn't known", 'Write "0 0 0 * * *"'),
+        ("@reboot", 1, "", "@reboot isn't known", "@hourly"),
+        (" @daily UTC", 9, "", "nothing may follow @daily", '"0 0 0 * * *"'),
+        ("0 0 0 @daily * *", 7, "day", "'@daily' isn't a value", "1 to 31"),
         ("", 0, "", "it is empty", "six fields"),
         ("0 0 0 * * * 2026", 0, "", "it has 7 fields", "0 30 2 * * *"),
         ("0 " * 2000, 0, "", "longer than 1000", "Shorten"),
@@ -188,11 +190,21 @@ def test_the_end_of_the_calendar_is_no_crash() -> None:
     assert schedule.next(datetime(9999, 6, 1, tzinfo=UTC)) is None
 
 
-def test_it_is_described_in_a_line() -> None:
-    assert Schedule.parse("0 */5 * * * MON", BERLIN).describe() == (
-        "second 0, minute */5, day of week MON (Europe/Berlin)"
-    )
-    assert Schedule.parse("* * * * * *").describe() == "every second (local time)"
+@pytest.mark.parametrize(
+    ("word", "expression"),
+    [
+        ("@yearly", "0 0 0 1 1 *"),
+        ("@annually", "0 0 0 1 1 *"),
+        ("@monthly", "0 0 0 1 * *"),
+        ("@Weekly", "0 0 0 * * SUN"),
+        ("@daily", "0 0 0 * * *"),
+        ("@midnight", "0 0 0 * * *"),
+        (" @hourly ", "0 0 * * * *"),
+    ],
+)
+def test_a_word_stands_for_six_fields(word: str, expression: str) -> None:
+    after = datetime(2026, 2, 27, 13, 14, 15, tzinfo=UTC)
+    assert due(word, BERLIN, after, 20) == due(expression, BERLIN, after, 20)
 
 
 def fields(low: int, high: int) -> st.SearchStrategy[str]:
