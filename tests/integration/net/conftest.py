@@ -40,7 +40,9 @@ class Peer:
 
     def redirect(self, path: str, to: str, status: int = 302) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
-            return web.Response(status=status, headers={"Location": to})
+            response = web.Response(status=status, headers={"Location": to})
+            response.force_close()  # so that what follows needs a connection of its own
+            return response
 
         self.answers[path] = answer
 
