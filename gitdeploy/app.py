@@ -30,7 +30,7 @@ from gitdeploy.repos import Repositories, Upkeep
 from gitdeploy.sandbox import choose
 from gitdeploy.store import Store
 from gitdeploy.supervise import Supervisor
-from gitdeploy.web import Services, build_application
+from gitdeploy.web import Runner, Services, build_application
 
 
 class StartError(GitdeployError):
@@ -127,13 +127,7 @@ class Server:
             admin_token=self.admin_token,
             delete_app=self.delete_app,
         )
-        self._runner = web.AppRunner(
-            build_application(services),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=options.grace,
-            handler_cancellation=True,
-        )
+        self._runner = Runner(build_application(services), shutdown_timeout=options.grace)
         await self._runner.setup()
         await web.SockSite(self._runner, sock, backlog=1024).start()
         log.info("server.ready", url=self.url, isolation=self.holders.level)

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gitdeploy.errors import Invalid, TooLarge, Unavailable
 
 IDLE = 120.0
+ACCEPTED = "gzip, deflate"
 _CODINGS = frozenset({"", "identity", "gzip", "deflate"})
 
 
@@ -30,9 +31,14 @@ def check_coding(request: web.Request) -> None:
     """Refuse a coding that would be taken for the content itself. Raises CodingUnknown."""
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if coding not in _CODINGS:
-        raise CodingUnknown(
-            f"Content-Encoding {coding[:40]!r} isn't read here.", "Send gzip, deflate or none."
-        )
+        raise coding_unknown(coding)
+
+
+def coding_unknown(coding: str) -> CodingUnknown:
+    """The error for a coding that isn't read here."""
+    return CodingUnknown(
+        f"Content-Encoding {coding[:40]!r} isn't read here.", "Send gzip, deflate or none."
+    )
 
 
 async def pieces(

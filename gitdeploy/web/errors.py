@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,6 +11,12 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import (
+    ContentEncodingError,
+    HttpProcessingError,
+    InvalidURLError,
+    LineTooLong,
+)
 
 from gitdeploy.errors import (
     Conflict,
@@ -20,11 +27,13 @@ from gitdeploy.errors import (
     Unavailable,
 )
 from gitdeploy.events import Log
+from gitdeploy.logs import safe_text
 from gitdeploy.store import StoreError
-from gitdeploy.web.bodies import CodingUnknown
+from gitdeploy.web.bodies import ACCEPTED, CodingUnknown, coding_unknown
 
 RETRY_AFTER = 5  # seconds, for what is busy now
 PROBLEM = "application/problem+json"
+_SHOWN = 200  # characters of what a parser says
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,6 +69,10 @@ class Unsupported(GitdeployError):
     """What Kudu has and this server hasn't (HTTP 501)."""
 
 
+class BadGateway(GitdeployError):
+    """Somebody behind us doesn't answer, or not as it should (HTTP 502)."""
+
+
 class NotAcceptable(GitdeployError):
     """No form of this answer is one that `Accept` takes (HTTP 406)."""
 
@@ -84,6 +97,7 @@ _STATUS: tuple[tuple[type[GitdeployError], int], ...] = (
     (TooMany, 429),
     (Misdirected, 421),
     (Unsupported, 501),
+    (BadGateway, 502),
     (StoreError, 503),
     (Unavailable, 503),
 )
@@ -148,6 +162,36 @@ def to_response(error: Exception, log: Log, **bound: Any) -> web.Response:
     )
 
 
+def malformed(error: HttpProcessingError) -> web.Response:
+    """The answer to a request that aiohttp's parser has refused."""
+    what = _said_by_parser(error.message)
+    if isinstance(error, ContentEncodingError):  # `… content-encoding: brotli (br). …`
+        named = re.search(r"content-encoding: (?:\w+ \()?([\w-]+)", what)
+        unknown = coding_unknown("" if named is None else named[1])
+        return problem(415, unknown.what, unknown.fix, headers=_headers(unknown, 415))
+    if isinstance(error, LineTooLong):
+        limit = error.args[1] if len(error.args) > 1 else "the limit of"
+        what = f"The request's first line, or one of its headers, is over {limit} bytes."
+        return problem(431, what, "Send less in the path, the query or the headers.")
+    if what.startswith("Too many headers"):
+        return problem(431, f"{what}.", "Send fewer headers.")
+    if isinstance(error, InvalidURLError):
+        fix = "Write what isn't plain ASCII as %XX, and a path from its slash."
+        return problem(400, f"The request's address can't be read: {what}.", fix)
+    fix = "Send HTTP/1.1 as RFC 9112 has it."
+    if "HTTPS" in what:
+        fix = "Use http://, or put a proxy that speaks TLS before the server."
+    return problem(400, f"The request isn't proper HTTP: {what}.", fix)
+
+
+def _said_by_parser(message: str) -> str:
+    """One line of the parser's several: what is wrong, and the line that it points at."""
+    lines = [line.strip(" ^:.") for line in message.splitlines()]
+    lines = [re.sub(r"\Ab(?=['\"])", "", line) for line in lines if line]
+    shown = ": ".join(line for line in lines if line not in ("''", '""', "Bad status line"))
+    return safe_text(shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…")
+
+
 def phrase(status: int) -> str:
     """The words for a status code."""
     try:
@@ -161,6 +205,8 @@ def _headers(error: GitdeployError, status: int) -> dict[str, str]:
         return {"Retry-After": str(error.retry_after)}
     if status == 401:
         return {"WWW-Authenticate": 'Basic realm="gitdeploy"'}
+    if status == 415:
+        return {"Accept-Encoding": ACCEPTED}
     if status in (409, 503):
         return {"Retry-After": str(RETRY_AFTER)}
     return {}
@@ -178,6 +224,8 @@ def _from_aiohttp(error: web.HTTPException) -> web.Response:
         )
     if status == 404:
         return problem(404, "There is nothing at this path.", "GET /openapi.json lists the paths.")
+    if status == 417:
+        return problem(417, f"{error.text}.", "Send Expect: 100-continue, or leave it out.")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return problem(413, "The body is larger than this path takes.")
     if status < 400:

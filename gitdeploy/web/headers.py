@@ -21,6 +21,11 @@ _PAGE_POLICY = (
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
     """A handler of the signal `on_response_prepare`; what a handler has set stays."""
+    guard(response)
+
+
+def guard(response: web.StreamResponse) -> None:
+    """Set the headers that every answer carries."""
     for name, value in _ALWAYS.items():
         response.headers[name] = value
     is_page = response.content_type == "text/html"

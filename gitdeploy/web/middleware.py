@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from gitdeploy.web.audit import record_write
 from gitdeploy.web.auth import access_of, authorize
@@ -62,12 +62,16 @@ async def admit(request: web.Request, route: Route | None) -> None:
 async def expect(request: web.Request) -> web.StreamResponse | None:
     """Answer `Expect: 100-continue` only to who may send the body at all.
 
-    aiohttp calls this before the middlewares. The connection of a refused client is closed, as
-    nothing tells whether it sends its body after all.
+    Another expectation gets 417; HTTP/1.0 has none (RFC 9110, 10.1.1). aiohttp calls this before
+    the middlewares. The connection of a refused client is closed, as nothing tells whether it
+    sends its body after all.
     """
-    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+    if request.version < HttpVersion11:
         return None
+    expected = request.headers.get(hdrs.EXPECT, "")
     try:
+        if expected.lower() != "100-continue":
+            raise web.HTTPExpectationFailed(text=f"Unknown Expect: {expected}")
         await admit(request, route_of(request.match_info))
     except asyncio.CancelledError:
         raise
