@@ -80,7 +80,11 @@ def _special(parsed: IPv4Address | IPv6Address) -> str | None:
 
 async def system_look_up(host: str, port: int) -> list[str]:
     """Every address the system's resolver has for a name. Raises OSError."""
-    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    loop = asyncio.get_running_loop()
+    try:
+        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one of more than 63 characters
+        raise socket.gaierror(socket.EAI_NONAME, "not a name") from error
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 

@@ -177,7 +177,7 @@ def _one_line(text: str) -> str:
 
 def _sentence(error: Exception, at: str | URL, request: OutgoingRequest) -> str:
     """What went wrong, for the person who wrote the request; never with a header's value."""
-    host = at.host if isinstance(at, URL) else shown(at)
+    host = at.raw_host if isinstance(at, URL) else shown(at)
     match error:
         case aiohttp.ConnectionTimeoutError():
             return f"{host} didn't take the connection within {request.connect_timeout:g} s."

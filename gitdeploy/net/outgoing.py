@@ -87,7 +87,7 @@ def shown(url: str | URL) -> str:
         names = [f"{name}=***" for name in parsed.query]
         plain = str(parsed.with_user(None).with_query(None).with_fragment(None))
     except ValueError:
-        return "what isn't a URL"
+        return re.sub(r"(?s)//.*@", "//***@", str(url)).partition("?")[0][:200]
     return (f"{plain}?{'&'.join(names)}" if names else plain)[:300]
 
 
@@ -125,7 +125,7 @@ def target(url: str) -> URL:
     try:
         parsed = URL(url).with_fragment(None)
         good = parsed.scheme in ("http", "https") and parsed.raw_host and parsed.port
-        _ = parsed.user, parsed.password
+        _ = parsed.host, parsed.user, parsed.password  # decoded when they are asked for
     except ValueError as error:
         raise Invalid(f"{shown(url)!r} isn't a URL.", _HTTP_ONLY) from error
     if not good:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gitdeploy.net import LookUp, Outcome, OutgoingRequest, send
+from gitdeploy.net import LookUp, Outcome, OutgoingRequest, send, system_look_up
 
 Start = Callable[[Callable[..., Awaitable[None]]], Awaitable[int]]
 
@@ -297,6 +297,14 @@ async def test_a_refused_connection_and_an_unknown_name_are_told(unused_tcp_port
     request = OutgoingRequest(url="http://nowhere.example/")
     outcome = await send(request, allow_private=True, look_up=unknown)
     assert outcome.error == "nowhere.example isn't a name that can be found."
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example", ".", "*.invalid"])
+async def test_what_can_not_be_a_name_is_told_by_the_systems_resolver(host: str) -> None:
+    outcome = await ask(f"http://{host}/", allow_private=False)
+    assert outcome.error == f"{host} isn't a name that can be found."
+    with pytest.raises(OSError):
+        await system_look_up(host, 80)
 
 
 async def test_an_evil_header_never_leaves(peer: Any) -> None:

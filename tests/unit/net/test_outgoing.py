@@ -27,6 +27,7 @@ def test_an_ordinary_request_passes() -> None:
         "http://example.org:0/",
         "http://example.org:99999/",
         "http://[::1",
+        "http://xn--a.example/",
         "http://a\\@example.org/",
         "http://example.org/ HTTP/1.1",
         "http://example.org/\r\nX: y",
@@ -100,7 +101,8 @@ def test_no_header_that_passes_has_a_line_end(name: str, value: str) -> None:
             "https://example.org:8443/a?sig=hush&n=hush#hush",
             "https://example.org:8443/a?sig=***&n=***",
         ),
-        ("http://[::1", "what isn't a URL"),
+        ("http://[::1", "http://[::1"),
+        ("http://ada:hu/sh@[::1/?sig=hush", "http://***@[::1/"),
         ("http://example.org/%0d%0ahush", "http://example.org/%0D%0Ahush"),
     ],
 )
@@ -115,7 +117,9 @@ def test_the_repr_of_a_request_has_no_secret() -> None:
     assert "hush" not in repr(request)
 
 
-@pytest.mark.parametrize("url", ["ftp://ada:hush@example.org/", "http://ada:hush@exam ple/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://ada:hush@example.org/", "http://ada:hush@exam ple/", "http://ada:hush@[::1"]
+)
 def test_a_refused_urls_credentials_are_not_told(url: str) -> None:
     with pytest.raises(Invalid) as caught:
         check(OutgoingRequest(url=url))
