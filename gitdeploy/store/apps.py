@@ -11,13 +11,18 @@ from gitdeploy.store.database import Database
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """An app as the store knows it."""
+    """An app as the store knows it.
+
+    Without `always_on` its continuous jobs stop after `idle_timeout` seconds without a request.
+    """
 
     name: str
     created_at: int
     branch: str | None = None
     webhook_secret: str | None = None
     locked: str | None = None
+    always_on: bool = True
+    idle_timeout: float | None = None
     deleting: bool = False
 
 
@@ -27,6 +32,8 @@ class Attributes(msgspec.Struct, frozen=True, omit_defaults=True):
     branch: str | None = None
     webhook_secret: str | None = None
     locked: str | None = None
+    always_on: bool | None = None
+    idle_timeout: float | None = None
 
 
 class Apps:
@@ -64,7 +71,7 @@ class Apps:
         )
         return [_app(row) for row in rows]
 
-    async def update(self, name: str, changes: Mapping[str, str | None]) -> App | None:
+    async def update(self, name: str, changes: Mapping[str, str | float | None]) -> App | None:
         """Merge attributes (None removes one); the app as it is then, None where there is none."""
 
         def work(c: sqlite3.Connection) -> App | None:
@@ -130,9 +137,10 @@ class Apps:
 
 def _app(row: sqlite3.Row) -> App:
     attributes = msgspec.json.decode(row["attributes"], type=Attributes)
+    values = {k: v for k, v in msgspec.structs.asdict(attributes).items() if v is not None}
     return App(
         name=row["name"],
         created_at=row["created_at"],
         deleting=bool(row["deleting"]),
-        **msgspec.structs.asdict(attributes),
+        **values,
     )

@@ -20,7 +20,7 @@ from gitdeploy.supervise.stop import stop
 class AppJobs:
     """What the supervisor knows of one app.
 
-    `lock` is held by whoever changes what runs (a swap from prepare to commit). `continuous` are
+    While it is `asleep` no continuous job runs (idling.py). `lock` is held by whoever changes what runs (a swap from prepare to commit). `continuous` are
     the jobs that are kept running, by name.
     """
 
@@ -30,6 +30,7 @@ class AppJobs:
         self.desired: Desired | None = None
         self.disabled: frozenset[tuple[Kind, str]] = frozenset()
         self.continuous: dict[str, Continuous] = {}
+        self.asleep = False
         self._context = context
 
     @property
@@ -54,7 +55,11 @@ class AppJobs:
 
     def plan(self, desired: Desired | None) -> list[Action]:
         """What would have to be done about each continuous job for that desired state."""
-        wants = [] if desired is None else wanted(desired.jobs, desired.settings, self.disabled)
+        wants = (
+            []
+            if desired is None or self.asleep
+            else wanted(desired.jobs, desired.settings, self.disabled)
+        )
         running = {name: kept.identity for name, kept in self.continuous.items()}
         return diff(wants, running)
 

@@ -14,6 +14,7 @@ from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
 from gitdeploy.supervise.ending import Verdict, log_end, record_end
 from gitdeploy.supervise.meter import Meter
+from gitdeploy.supervise.ports import read_port
 
 
 class Live:
@@ -36,6 +37,7 @@ class Live:
         self.execution = execution
         self.handle = handle
         self.stopping_wait = stopping_wait
+        self.port = read_port(Path(handle.directory)) if execution.kind == "continuous" else None
         self.verdict: Verdict | None = None
         self.recorded: asyncio.Task[None] | None = None
         """The update of the store that says it runs; its end is recorded behind that."""

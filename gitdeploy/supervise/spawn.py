@@ -19,6 +19,7 @@ from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context, Source
 from gitdeploy.supervise.ending import Verdict, record_end
 from gitdeploy.supervise.live import Live, id_of, with_process
+from gitdeploy.supervise.ports import PORT, choose_port, write_port
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.steering import stopping_wait
 from gitdeploy.supervise.stop import control_directory, shutdown_file
@@ -152,6 +153,7 @@ def _spec(
         environment=site.environment,
         arguments=arguments,
         shutdown_file=shutdown_file(directory) if job.kind == "continuous" else None,
+        port=_port(context) if job.kind == "continuous" else None,
     )
     variables["WEBJOBS_PATH"] = str(root / job.directory)
     return Spec(
@@ -174,6 +176,10 @@ def _keep_body(spec: Spec, body: bytes) -> Path:
     return file
 
 
+def _port(context: Context) -> int | None:
+    return choose_port(live.port for live in context.lives if live.port is not None)
+
+
 async def _make_directories(context: Context, source: Source, spec: Spec) -> None:
     """All but the execution's own, which `spawn` makes, where it holds nothing yet."""
     job = source.job
@@ -182,6 +188,8 @@ async def _make_directories(context: Context, source: Source, spec: Spec) -> Non
         data.mkdir(parents=True, exist_ok=True)
     if job.kind == "continuous":
         control_directory(spec.directory).mkdir(parents=True, mode=0o700)
+        if (port := spec.environment.get(PORT)) is not None:
+            write_port(spec.directory, int(port))
     if job.settings.is_in_place is False:
         place = source.root / job.directory
         await asyncio.to_thread(_copy, place, spec.cwd)

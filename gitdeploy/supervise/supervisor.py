@@ -14,12 +14,13 @@ from gitdeploy.home import Home, Kind
 from gitdeploy.jobs.job import Job
 from gitdeploy.logs import Watcher
 from gitdeploy.sandbox import Holders
-from gitdeploy.store import Execution, Store
+from gitdeploy.store import App, Execution, Store
 from gitdeploy.supervise.adopt import adopt_all
 from gitdeploy.supervise.appjobs import AppJobs
 from gitdeploy.supervise.context import Context, Desired, Source
 from gitdeploy.supervise.desired import load
 from gitdeploy.supervise.ending import Verdict
+from gitdeploy.supervise.idling import Idling
 from gitdeploy.supervise.live import Live, id_of
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.runs import Runs
@@ -51,6 +52,7 @@ class Supervisor:
         self._apps: dict[str, AppJobs] = {}
         self._runs = Runs(self._context, self._is_desired)
         self._scheduler = Scheduler(self._context, self._start_scheduled)
+        self._idling = Idling(clock, self._fall_asleep_or_wake)
         self._closing = False
 
     async def start(self) -> None:
@@ -69,11 +71,15 @@ class Supervisor:
                 self._end_later(live)
         await asyncio.gather(*(self._begin(a, d, lives) for a, d in desired.items()))
         await self._scheduler.start()
+        for each in await store.apps.all():
+            self._idling.follow(each)
+        self._idling.start()
 
     async def close(self, *, stop_jobs: bool) -> None:
         """Stop supervising. With `stop_jobs` every process is ended within its stopping time;
         without, all go on and the next server adopts them."""
         self._closing = True
+        await self._idling.close()
         await self._scheduler.close()
         if stop_jobs:
             await asyncio.gather(
@@ -122,6 +128,23 @@ class Supervisor:
             await jobs.reconcile(await self._load(app), reason=reason)
             self._schedule(jobs)
 
+    def follow(self, app: App) -> None:
+        """The app's attributes have changed: whether it may sleep, and when."""
+        self._idling.follow(app)
+
+    def asleep(self, app: str) -> bool:
+        """Whether the app's continuous jobs have stopped for want of requests."""
+        return self._idling.asleep(app)
+
+    def asked(self, app: str) -> None:
+        """Somebody asks something of the app: it goes on, or begins to wake."""
+        if self._idling.asked(app) and not self._closing:
+            self._context.own(self._idling.wake(app), name=f"wake {app}")
+
+    async def awake(self, app: str) -> None:
+        """Wake the app; returns when its continuous jobs are started."""
+        await self._idling.wake(app)
+
     async def enable(self, app: str, kind: Kind, job: str) -> None:
         """Start a job (a triggered one: its schedule) again. Raises NotFound."""
         await self._set_disabled(app, kind, job, disabled=False)
@@ -167,6 +190,7 @@ class Supervisor:
             await asyncio.gather(*ends)
             await self._runs.dismiss(app)
             self._apps.pop(app, None)
+            self._idling.forget(app)
 
     def jobs(self, app: str) -> list[JobView]:
         """Every desired job of an app with its state, by kind and name."""
@@ -228,6 +252,18 @@ class Supervisor:
     async def _load(self, app: str) -> Desired | None:
         """What the store says that the app should have; None where that is nothing."""
         return await load(self._context.store, self._context.home, app)
+
+    async def _fall_asleep_or_wake(self, app: str, asleep: bool) -> None:
+        jobs = await self._app(app)
+        async with jobs.lock:
+            jobs.asleep = asleep
+            log = self._context.events.app_log(app)
+            if asleep:
+                log.info("app.asleep")
+            await jobs.reconcile(jobs.desired, reason="nobody has asked for a while")
+            self._schedule(jobs)
+            if not asleep:
+                log.info("app.awake")
 
     async def _set_disabled(self, app: str, kind: Kind, name: str, *, disabled: bool) -> None:
         jobs, job = self._find(app, kind, name)

@@ -15,7 +15,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
     `status` is Kudu's for a continuous job (Initializing, Starting, Running, PendingRestart,
     Stopping, Stopped, Disabling); for a triggered one Running or Ready. `since` (when the process
-    was started) and `next_due` are microseconds since the epoch; `enabled` is False for a job
+    was started) and `next_due` are microseconds since the epoch; `port` is its WEBJOBS_PORT; `enabled` is False for a job
     that was stopped by hand; `error` says why it doesn't start.
     """
 
@@ -25,6 +25,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     restarts: int = 0
     next_due: int | None = None
+    port: int | None = None
     enabled: bool = True
     error: str | None = None
 
@@ -53,6 +54,7 @@ def view(job: Job, jobs: AppJobs, runs: Runs, scheduler: Scheduler) -> JobView:
         pid=None if live is None else live.handle.pid or None,
         since=None if live is None else live.execution.started_at,
         restarts=kept.restarts,
+        port=None if live is None else live.port,
         enabled=enabled,
         error=job.error or kept.error,
     )

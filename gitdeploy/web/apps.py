@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from aiohttp import web
 
@@ -13,21 +15,28 @@ from gitdeploy.web.auth import app_of, principal_of
 from gitdeploy.web.forwarded import Way, way_in
 from gitdeploy.web.requests import read_json
 from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
-from gitdeploy.web.services import services_of
+from gitdeploy.web.services import Services, services_of
 
 _SECRET_SHORTEST = 8
+_IDLE_SHORTEST, _IDLE_LONGEST = 1, 366 * 86_400
 # A branch's name; the rest of `git check-ref-format`'s rules are the repository's to apply.
 _BRANCH_REFUSED = frozenset(" ~^:?*[\\\x7f")
 
 
 class AppInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An app and its addresses. `webhook_secret` tells only whether one is set."""
+    """An app and its addresses. `webhook_secret` tells only whether one is set.
+
+    `asleep` says that its continuous jobs have stopped as nobody asked anything of it for a while.
+    """
 
     name: str
     created: str
     branch: str | None
     webhook_secret: bool
     locked: str | None
+    always_on: bool
+    idle_timeout: float | None
+    asleep: bool
     git_url: str
     url: str
     api_url: str
@@ -38,18 +47,22 @@ class AppChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What PATCH changes; null takes a value away, a missing key leaves it.
 
     `branch` is the deployment branch; `locked` is the reason for which nothing is deployed.
+    With `always_on` false the continuous jobs stop after `idle_timeout` seconds (default 1200)
+    without a request and come back with the next one.
     """
 
     branch: str | msgspec.UnsetType | None = msgspec.UNSET
     webhook_secret: str | msgspec.UnsetType | None = msgspec.UNSET
     locked: str | msgspec.UnsetType | None = msgspec.UNSET
+    always_on: bool | msgspec.UnsetType | None = msgspec.UNSET
+    idle_timeout: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
 async def every(request: web.Request) -> web.Response:
     services, principal = services_of(request), principal_of(request)
     way = way_in(request, services.options.scm_domain)
     apps = [app for app in await services.store.apps.all() if principal.knows(app.name)]
-    return as_json([_info(app, way) for app in apps])
+    return as_json([_info(services, app, way) for app in apps])
 
 
 async def put(request: web.Request) -> web.Response:
@@ -60,12 +73,13 @@ async def put(request: web.Request) -> web.Response:
         raise Conflict(f"The app {name} was deleted just now.", "Try again.")
     way = way_in(request, services.options.scm_domain)
     headers = {"Location": f"{way.base}/api/apps/{name}"} if created else None
-    return as_json(_info(app, way), status=201 if created else 200, headers=headers)
+    return as_json(_info(services, app, way), status=201 if created else 200, headers=headers)
 
 
 async def show(request: web.Request) -> web.Response:
-    way = way_in(request, services_of(request).options.scm_domain)
-    return as_json(_info(app_of(request), way))
+    services = services_of(request)
+    way = way_in(request, services.options.scm_domain)
+    return as_json(_info(services, app_of(request), way))
 
 
 async def patch(request: web.Request) -> web.Response:
@@ -82,8 +96,9 @@ async def patch(request: web.Request) -> web.Response:
         raise NotFound(f"There is no app {name!r} that you may know of.")
     if app.webhook_secret:
         services.events.redactor.add(app.webhook_secret)
+    services.supervisor.follow(app)
     services.events.app_log(name).info("app.changed", keys=sorted(changes))
-    return as_json(_info(app, way_in(request, services.options.scm_domain)))
+    return as_json(_info(services, app, way_in(request, services.options.scm_domain)))
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -98,7 +113,7 @@ async def _delete(request: web.Request, name: str) -> bool:
     return await services_of(request).delete_app(name)
 
 
-def _check(changes: dict[str, str | None]) -> None:
+def _check(changes: dict[str, Any]) -> None:
     """Raises Invalid naming the key."""
     branch = changes.get("branch")
     if branch is not None and not branch_name(branch):
@@ -112,6 +127,12 @@ def _check(changes: dict[str, str | None]) -> None:
     locked = changes.get("locked")
     if locked is not None and (len(locked) > 500 or not locked.isprintable()):
         raise Invalid("locked isn't one line of up to 500 characters.", "Write a short reason.")
+    idle = changes.get("idle_timeout")
+    if idle is not None and not _IDLE_SHORTEST <= idle <= _IDLE_LONGEST:
+        raise Invalid(
+            f"idle_timeout = {idle:g} isn't between {_IDLE_SHORTEST} and {_IDLE_LONGEST} seconds.",
+            "Write 1200 for Azure's 20 minutes.",
+        )
 
 
 def branch_name(name: str) -> bool:
@@ -129,13 +150,16 @@ def branch_name(name: str) -> bool:
     )
 
 
-def _info(app: App, way: Way) -> AppInfo:
+def _info(services: Services, app: App, way: Way) -> AppInfo:
     return AppInfo(
         name=app.name,
         created=rfc3339(app.created_at),
         branch=app.branch,
         webhook_secret=app.webhook_secret is not None,
         locked=app.locked,
+        always_on=app.always_on,
+        idle_timeout=app.idle_timeout,
+        asleep=services.supervisor.asleep(app.name),
         git_url=f"{way.base}/{app.name}.git",
         url=way.app(app.name),
         api_url=way.api(app.name),
@@ -185,7 +209,7 @@ ROUTES = (
         handler=patch,
         operation="app.change",
         scope="admin",
-        summary="Change the deployment branch, the webhook's secret, the lock.",
+        summary="Change the deployment branch, the webhook's secret, the lock, when it sleeps.",
         tag="apps",
         body=Body(AppChanges),
         answers={200: Answer("The app as it is then.", AppInfo)},

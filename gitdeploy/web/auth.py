@@ -30,6 +30,9 @@ COOKIE = "gitdeploy_session"
 SESSION_SECONDS = 7 * 86_400
 _ACCESS = "access"
 
+_LOOKS_ONLY = "app.get"
+"""Asking whether an app sleeps doesn't wake it."""
+
 
 @dataclass(slots=True)
 class Access:
@@ -106,6 +109,8 @@ async def authorize(request: web.Request, route: Route) -> None:
         raise Forbidden(
             f"This token lacks the scope {scope}.", f"Use a token with the scope {scope}."
         )
+    if access.app is not None and route.operation != _LOOKS_ONLY:
+        services.supervisor.asked(access.app.name)
 
 
 async def identify(request: web.Request) -> Principal | None:

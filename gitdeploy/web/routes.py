@@ -13,7 +13,15 @@ from gitdeploy.web.fetching import FETCHER, Fetcher
 from gitdeploy.web.following import CLOSING
 from gitdeploy.web.git import git_routes
 from gitdeploy.web.headers import set_headers
-from gitdeploy.web.kudu import continuous, deployments, logstream, settings, triggered, webjobs
+from gitdeploy.web.kudu import (
+    continuous,
+    deployments,
+    logstream,
+    passthrough,
+    settings,
+    triggered,
+    webjobs,
+)
 from gitdeploy.web.middleware import around, expect, remember_sent
 from gitdeploy.web.openapi import document
 from gitdeploy.web.route import JSON, Answer, Route
@@ -46,6 +54,7 @@ ROUTES: tuple[Route, ...] = (
     *hooks_in.ROUTES,
     *webjobs.ROUTES,
     *continuous.ROUTES,
+    *passthrough.ROUTES,
     *triggered.ROUTES,
     *deployments.ROUTES,
     *settings.ROUTES,
@@ -78,6 +87,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
 async def _begin(application: web.Application) -> None:
     services = application[SERVICES]
     services.events.subscribe(services.metrics.record)
+    application[passthrough.CLIENT] = passthrough.new_client()
     await application[FETCHER].start()
     for app in await services.store.apps.all():
         if app.webhook_secret:
@@ -93,4 +103,5 @@ async def _drain(application: web.Application) -> None:
 async def _end(application: web.Application) -> None:
     services = application[SERVICES]
     services.events.unsubscribe(services.metrics.record)
+    await application[passthrough.CLIENT].close()
     await services.background.close(grace=services.options.grace)

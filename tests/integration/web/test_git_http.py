@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -126,7 +127,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         repositories=repositories,
         upkeep=upkeep,
         deployer=cast(Any, pipeline),
-        supervisor=cast(Any, None),
+        supervisor=cast(Any, SimpleNamespace(asked=lambda _: None)),
         watcher=cast(Any, None),
         holders=cast(Any, None),
         instance="test",

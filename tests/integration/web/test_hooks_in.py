@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 
+from gitdeploy.web import SERVICES
 from tests.integration.web.conftest import Answer, Client, Site
 from tests.support import GIT_ENVIRONMENT, eventually, git
 
@@ -318,3 +319,26 @@ async def test_a_body_over_the_limit_is_refused(
     monkeypatch.setattr(sys.modules["gitdeploy.web.hooks_in"], "LIMIT", 1000)
     answer = await admin.ask("POST", DEPLOY, b"x" * 2000)
     assert answer.status == 413
+
+
+async def test_credentials_of_a_fetch_are_kept_until_it_is_a_deployment_and_no_longer(
+    admin: Client, shop: Site, origin: Origin
+) -> None:
+    origin.commit("hello")
+    origin.gate.clear()
+    url = origin.url.replace("http://", "http://ada:open-sesame@")
+    client = await admin.token_for("deploy")
+    answer = await client.ask("POST", DEPLOY, {"format": "basic", "url": url})
+    assert answer.status == 202
+    services = shop.server._runner.app[SERVICES]  # type: ignore[union-attr]
+    fact = f"fetches {services.instance}"
+    assert "open-sesame" in (await services.store.fact(fact) or ""), "docs/security.md says so"
+    origin.gate.set()
+    done = await until_complete(admin, answer.headers["Location"])
+    await eventually(lambda: services.deployer.busy("shop") is False)
+    assert "open-sesame" not in (await services.store.fact(fact) or "")
+    log = await admin.get(f"{DEPLOYMENTS}/{done['id']}/log")
+    events = await admin.get("/apps/shop/api/events", Accept="application/x-ndjson")
+    audit = await admin.get("/api/audit")
+    for shown in (answer.text, json.dumps(done), log.text, events.text, audit.text):
+        assert "open-sesame" not in shown
