@@ -6,6 +6,7 @@ gitprotocol-http(5). No decisions here but HTTP's: media types, versions, limits
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -39,6 +40,7 @@ _SERVICES: dict[str, Service] = {
     "git-upload-pack": "git-upload-pack",
     "git-receive-pack": "git-receive-pack",
 }
+_SOON = 0.1
 _NAMED = 20
 _HEADERS = {
     "Cache-Control": "no-cache, no-store, max-age=0, must-revalidate",
@@ -164,17 +166,18 @@ async def receive_pack_handler(request: web.Request) -> web.StreamResponse:
 
     async def post_receive(push: Push) -> AsyncIterator[str]:
         lines = services.deployer.post_receive(push)
-        noted: asyncio.Task[None] | None = None
+        begun = asyncio.Event()
+        noted = asyncio.create_task(record.moved(push, behind=begun))
         try:
             async for line in lines:
-                # behind the deployment's own row, which else waits for this one's way to the disk
-                noted = noted or asyncio.create_task(record.moved(push))
+                begun.set()
                 yield line
         finally:
             if isinstance(lines, AsyncGenerator):
                 await lines.aclose()
             services.upkeep.consider(app)
-            await (noted or record.moved(push))
+            begun.set()
+            await noted
 
     try:
         async with aclosing(body):
@@ -234,8 +237,13 @@ class _Record:
         self._services = services
         self._app = app
 
-    async def moved(self, push: Push) -> None:
-        """Write down which refs moved."""
+    async def moved(self, push: Push, *, behind: asyncio.Event) -> None:
+        """Write down which refs moved, behind the deployment's own row, or soon.
+
+        The deployment would else wait for this one's way to the disk.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(behind.wait(), _SOON)
         named = [f"{u.ref} {u.old[:12]}..{u.new[:12]}" for u in push.updates[:_NAMED]]
         more = len(push.updates) - len(named)
         await self.add(", ".join(named) + (f" and {more} more" if more else ""))

@@ -262,8 +262,11 @@ async def test_a_client_that_leaves_does_not_stop_the_deployment(
     assert not server.pipeline.finished.is_set()
     server.pipeline.gate.set()
     await asyncio.wait_for(server.pipeline.finished.wait(), 10)
-    moved = [entry for entry in await server.audit() if "refs/heads/main" in entry[3]]
-    assert len(moved) == 1
+
+    async def moved() -> int:
+        return sum("refs/heads/main" in entry[3] for entry in await server.audit())
+
+    assert await eventually(moved) == 1
 
 
 async def test_a_body_that_is_cut_off_leaves_nothing(server: Server, work: Path) -> None:
