@@ -16,6 +16,8 @@ from gitdeploy.store import App
 IDLE_TIMEOUT = 20 * 60.0
 """Seconds, where the app says nothing else (Azure's own)."""
 
+_ROUNDING = 0.001
+
 Change = Callable[[str, bool], Awaitable[None]]
 
 
@@ -72,6 +74,7 @@ class Idling:
         async with self._turn:
             if app in self._asleep:
                 self._asleep.discard(app)
+                self._changed.set()  # its time runs again
                 await self._change(app, False)
 
     async def _watch(self) -> None:
@@ -101,6 +104,6 @@ class Idling:
         for app, limit in list(self._limits.items()):
             async with self._turn:
                 idle = self._clock.monotonic() - self._asked.get(app, 0.0)
-                if idle >= limit and app in self._limits and app not in self._asleep:
+                if idle >= limit - _ROUNDING and app in self._limits and app not in self._asleep:
                     self._asleep.add(app)
                     await self._change(app, True)

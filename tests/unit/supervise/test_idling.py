@@ -18,14 +18,20 @@ class World:
         self.clock = ManualClock()
         self.told: list[tuple[str, bool]] = []
         self.idling = Idling(self.clock, self._change)
+        self.clock.idle = self._at_rest
+
+    def _at_rest(self) -> bool:
+        """It waits for somebody's time to be over, or nobody's can be."""
+        awake = [app for app in self.idling._limits if not self.idling.asleep(app)]
+        return bool(self.clock.sleeping) or not awake
 
     async def _change(self, app: str, asleep: bool) -> None:
         self.told.append((app, asleep))
 
     async def pass_time(self, seconds: float) -> None:
-        await self.clock.advance(seconds)
-        for _ in range(20):
+        for _ in range(20):  # what the test has just said is taken up first
             await asyncio.sleep(0)
+        await self.clock.advance(seconds)
 
 
 @pytest.fixture
