@@ -22,6 +22,7 @@ _LOCATOR_SIGNATURE = b"PK\x06\x07"
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _END64_SIGNATURE = b"PK\x06\x06"
 _LOCAL_SIGNATURE = b"PK\x03\x04"
+_SPLIT = b"PK\x07\x08"  # in front of the first part (8.5.3)
 _MAX_COMMENT = 0xFFFF
 
 _OTHERS = {
@@ -57,7 +58,8 @@ def read_directory(file: BinaryIO, limits: ZipLimits) -> Directory:
     file.seek(0)
     head = file.read(8)
     if not head.startswith((_LOCAL_SIGNATURE, _END_SIGNATURE, _END64_SIGNATURE)):
-        raise _not_a_zip(head, length)
+        file.seek(max(0, length - _END.size))
+        raise _not_a_zip(head, file.read(_END.size))
     end = _find_end(file, length)
     if end.entries > limits.entries:
         raise too_many(limits)
@@ -127,7 +129,7 @@ def _find_end(file: BinaryIO, length: int) -> _End:
     wide = _find_end64(file, first + at)
     if wide is None:
         if disk or first_disk or here != count:
-            raise ArchiveError("The zip is one part of a split zip.", "Make one zip of all parts.")
+            raise _one_part()
         return end
     for narrow, full, value in zip(end[:3], (0xFFFF, *[0xFFFFFFFF] * 2), wide[:3], strict=True):
         if narrow not in (full, value):
@@ -152,7 +154,7 @@ def _find_end64(file: BinaryIO, end: int) -> _End | None:
     if signature != _END64_SIGNATURE or position + 12 + size != end - _LOCATOR.size:
         raise damaged("its zip64 end isn't where it says")
     if disk or this or first or disks > 1 or here != count:
-        raise ArchiveError("The zip is one part of a split zip.", "Make one zip of all parts.")
+        raise _one_part()
     return _End(count, bytes_, start, position)
 
 
@@ -168,10 +170,16 @@ def _no_end(tail: bytes, last: int) -> ArchiveError:
     )
 
 
-def _not_a_zip(head: bytes, length: int) -> ArchiveError:
-    if length == 0:
+def _not_a_zip(head: bytes, tail: bytes) -> ArchiveError:
+    if not head:
         return ArchiveError("The zip is empty: no byte came.", _ALONE)
+    if (tail.startswith(_END_SIGNATURE) and tail[4:6] != b"\0\0") or head.startswith(_SPLIT):
+        return _one_part()
     for magic, kind in _OTHERS.items():
         if head.startswith(magic):
             return ArchiveError(f"This isn't a zip but {kind}.", _ALONE)
     return ArchiveError(f"This isn't a zip: it starts with {head!r}.", _ALONE)
+
+
+def _one_part() -> ArchiveError:
+    return ArchiveError("The zip is one part of a split zip.", "Make one zip of all parts.")

@@ -17,9 +17,11 @@ _RENAME = "Rename it and make the zip again."
 _LEAVE_OUT = "Leave it out and make the zip again."
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NOTHING = re.compile(r"(?:^|/)[ .]+(?:/|$)")
 
 # git's verify_path (read-cache.c, path.c, utf8.c): what HFS+ and NTFS would take for .git
 _IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_MAYBE_GIT = re.compile(f"(?i)git|{_IGNORED_BY_HFS.pattern}")  # most names need no closer look
 _NTFS_GIT = re.compile(r"(?i)(?:\.git|git~1)[ .]*(?::.*)?", re.DOTALL)
 
 
@@ -34,18 +36,17 @@ def clean(name: str, *, root_length: int) -> tuple[str, bool]:
     if slashed.startswith("/") or _DRIVE.match(slashed):
         raise refused(name, "its name is absolute", "Zip with relative names.")
     parts = [part for part in slashed.split("/") if part not in ("", ".")]
-    for part in parts:
-        if part == "..":
-            raise refused(name, "its name leaves the archive by way of ..", _RENAME)
-        if not part.strip(" ."):
-            raise refused(name, "a part of its name is nothing but dots and spaces", _RENAME)
     path = unicodedata.normalize("NFC", "/".join(parts))
-    encoded = [part.encode() for part in path.split("/")]
-    if any(spells_git(part) for part in path.split("/")):
+    if ".." in parts:
+        raise refused(name, "its name leaves the archive by way of ..", _RENAME)
+    if _NOTHING.search(path):
+        raise refused(name, "a part of its name is nothing but dots and spaces", _RENAME)
+    if _MAYBE_GIT.search(path) and any(map(spells_git, path.split("/"))):
         raise refused(name, "it spells .git", _LEAVE_OUT)
-    if any(len(part) > NAME_MAX for part in encoded):
+    encoded = path.encode()
+    if len(max(encoded.split(b"/"), key=len)) > NAME_MAX:
         raise refused(name, f"a part of its name is longer than {NAME_MAX} bytes", _RENAME)
-    if root_length + 1 + sum(map(len, encoded)) + len(encoded) > PATH_MAX:
+    if root_length + 1 + len(encoded) + 1 > PATH_MAX:
         raise refused(name, "its name is too long to be written below the home", _RENAME)
     if len(parts) > MAX_DEPTH:
         raise refused(name, f"it lies in more than {MAX_DEPTH} folders", _RENAME)
@@ -90,7 +91,9 @@ class Names:
         below = self._root.below
         for part in parts:
             assert below is not None
-            node, _ = self._take(below, part, path, {})
+            node = below.get(part)
+            if node is None or node.name != part:
+                node, _ = self._take(below, part, path, {})
             below = node.below
             if below is None:
                 raise refused(path, f"{part} is a file and a folder at once", _LEAVE_OUT)
@@ -106,7 +109,8 @@ class Names:
             key = unicodedata.normalize("NFC", key)
         node = folder.get(key)
         if node is None:
-            node = folder[key] = _Node(name, below)
+            # also under its own spelling: looked up without folding when it comes again
+            node = folder[key] = folder[name] = _Node(name, below)
             self._count += 1
             return node, True
         if node.name != name:

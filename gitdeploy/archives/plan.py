@@ -137,8 +137,10 @@ def _located(file: BinaryIO, directory: Directory) -> list[tuple[Record, int]]:
     records = sorted(directory.records, key=lambda record: record.offset)
     if records and records[0].offset:
         raise ArchiveError("The zip follows something else.", "Send the zip alone, as the body.")
-    if not records and directory.start:
-        raise damaged("it has no entries but data")
+    if not records:
+        if directory.start:
+            raise damaged("it has no entries but data")
+        return []
     ends = [record.offset for record in records[1:]] + [directory.start]
     for record, end in zip(records, ends, strict=True):
         file.seek(record.offset, os.SEEK_SET)

@@ -26,3 +26,17 @@ class ScheduleError(Invalid):
         self.position = position
         self.field = field
         self.reason = f"{where}{reason}"
+
+
+class SettingError(Invalid):
+    """A value of a settings object that can't be accepted.
+
+    `key` is the path of the value at fault (`recurrence.schedule.hours[1]`), `value` what stands
+    there as JSON, shortened; `reason` one clause without a full stop.
+    """
+
+    def __init__(self, *, key: str, value: str, reason: str, fix: str) -> None:
+        super().__init__(f"{key} = {value}: {reason}.", fix)
+        self.key = key
+        self.value = value
+        self.reason = reason

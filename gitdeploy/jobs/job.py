@@ -7,14 +7,19 @@ from typing import Any, Literal
 import msgspec
 
 from gitdeploy.home import Kind
+from gitdeploy.jobs.action import HttpAction
+from gitdeploy.jobs.recurrence import Recurrence
 
 Host = Literal["bash", "python", "node", "self"]
+Overlap = Literal["drop", "queue", "allow"]
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`settings.job` with its known keys checked; `raw` is the whole object, unknown keys too.
 
-    Times are seconds; None means the default of the job's kind.
+    Times are seconds; None means the default of the job's kind. At most one of `schedule` and
+    `recurrence` is set. `overlap` says what becomes of a due time that comes while the job runs;
+    with an `action` the job is that request and needs no script.
     """
 
     schedule: str | None = None
@@ -24,7 +29,15 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     stopping_wait_time: float | None = None
     restart_time: float | None = None
     timeout: float | None = None
+    recurrence: Recurrence | None = None
+    overlap: Overlap = "drop"
+    action: HttpAction | None = None
     raw: dict[str, Any] = {}
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether there is a schedule, in either spelling."""
+        return self.schedule is not None or self.recurrence is not None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +58,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     settings: JobSettings = JobSettings()
     identity: str = ""
     error: str | None = None
+
+    @property
+    def runnable(self) -> bool:
+        """Whether there is something to start: a script, or an action in its place."""
+        return self.script is not None or (
+            self.kind == "triggered" and self.settings.action is not None
+        )
 
     @property
     def key(self) -> tuple[Kind, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import cast
 
 from cronsim import CronSim
@@ -137,6 +137,7 @@ class Ncrontab(Schedule):
         return cls(expression, timezone, place, items)
 
     def next(self, after: datetime) -> datetime | None:
+        after = after.astimezone(UTC)
         try:
             for naive in self.walk(resume(after, self.zone)):
                 due = instant(naive, self.zone)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import math
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, get_args
 
-import msgspec
-
-from gitdeploy.jobs.errors import ScheduleError
-from gitdeploy.jobs.job import JobSettings, Problem
+from gitdeploy.jobs.action import HttpAction, take_secrets
+from gitdeploy.jobs.action_json import parse_action
+from gitdeploy.jobs.checks import expect_choice, expect_text, kind, refuse
+from gitdeploy.jobs.errors import ScheduleError, SettingError
+from gitdeploy.jobs.job import JobSettings, Overlap, Problem
+from gitdeploy.jobs.jsonfile import MAX_BYTES, MAX_DEPTH, NotAnObject, read_object
+from gitdeploy.jobs.recurrence import Recurrence
+from gitdeploy.jobs.recurrence_json import parse_recurrence
 from gitdeploy.jobs.schedule import Schedule
 from gitdeploy.jobs.zones import zone
 
-MAX_BYTES = 64 << 10
-MAX_DEPTH = 8
-_MAX_SECONDS = 366 * 86400
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "check_settings", "parse_settings"]
 
-_TEXTS = ("schedule", "timezone")
-_BOOLEANS = ("is_singleton", "is_in_place")
-_SECONDS = ("stopping_wait_time", "restart_time", "timeout")
+_MAX_SECONDS = 366 * 86400
+_OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 
 
 def parse_settings(text: bytes, file: str) -> tuple[JobSettings, list[Problem]]:
@@ -30,152 +30,111 @@ def parse_settings(text: bytes, file: str) -> tuple[JobSettings, list[Problem]]:
     """
     job = PurePosixPath(file).parent.name
     try:
-        raw = _object(text)
-    except _Refused as refused:
-        return JobSettings(), [Problem(job=job, file=file, reason=refused.reason, fix=refused.fix)]
+        raw = read_object(text)
+    except NotAnObject as error:
+        return JobSettings(), [Problem(job=job, file=file, reason=error.reason, fix=error.fix)]
+    settings, errors = check_settings(raw)
+    return settings, [
+        Problem(
+            job=job, file=file, key=each.key, value=each.value, reason=each.reason, fix=each.fix
+        )
+        for each in errors
+    ]
+
+
+def check_settings(raw: dict[str, Any]) -> tuple[JobSettings, list[SettingError]]:
+    """The settings that an object holds, and what is wrong with it; a wrong key has its default.
+
+    A schedule or recurrence whose time zone is wrong isn't followed: at a wrong hour is worse
+    than not at all. Of a schedule and a recurrence neither is, where both are given.
+    """
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for key, value in raw.items():
+    errors: list[SettingError] = []
+    for key, check in _CHECKS.items():
+        value = raw.get(key)
+        if value is None:
+            continue
         try:
-            values.update(_known(key, value))
-        except _Refused as refused:
-            problems.append(
-                Problem(
-                    job=job,
-                    file=file,
-                    key=key,
-                    value=_shown(value),
-                    reason=refused.reason,
-                    fix=refused.fix,
-                )
-            )
-    if values.get("schedule") is not None:
-        timezone = raw.get("timezone")
-        if timezone is not None and "timezone" not in values:
-            values["schedule"] = None  # at a wrong hour is worse than not at all
-        else:
-            try:
-                Schedule.parse(values["schedule"], values.get("timezone"))
-            except ScheduleError as error:
-                values["schedule"] = None
-                problems.append(
-                    Problem(
-                        job=job,
-                        file=file,
-                        key="schedule",
-                        value=_shown(raw["schedule"]),
-                        reason=error.reason,
-                        fix=error.fix,
-                    )
-                )
-    return JobSettings(raw=raw, **values), problems
+            values[key] = check(key, value)
+        except SettingError as error:
+            errors.append(error)
+    zone_is_wrong = raw.get("timezone") is not None and "timezone" not in values
+    try:
+        values.update(_when(raw, values, zone_is_wrong))
+    except SettingError as error:
+        values["schedule"] = None
+        errors.append(error)
+    if zone_is_wrong:
+        values["schedule"] = values["recurrence"] = None
+    order = list(raw)
+    errors.sort(key=lambda error: order.index(error.key.partition(".")[0]))
+    return JobSettings(raw=raw, **values), errors
 
 
-class _Refused(Exception):
-    def __init__(self, reason: str, fix: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.fix = fix
-
-
-def _known(key: str, value: Any) -> dict[str, Any]:
-    """The key with its value in its type; nothing for an unknown key or null. Raises _Refused."""
-    if value is None:
-        return {}
-    if key in _TEXTS:
-        if not isinstance(value, str):
-            raise _Refused(f"a text is expected, not {_kind(value)}", 'Write it in quotes: "…".')
-        if key == "timezone" and zone(value) is None:
-            raise _Refused(
-                "it isn't a time zone", "Write an IANA name such as Europe/Berlin or Asia/Seoul."
-            )
-        return {key: value}
-    if key in _BOOLEANS:
-        if not isinstance(value, bool):
-            raise _Refused(f"true or false is expected, not {_kind(value)}", "Write true or false.")
-        return {key: value}
-    if key in _SECONDS:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _Refused(
-                f"a number of seconds is expected, not {_kind(value)}", "Write a number, as in 30."
-            )
-        if not 0 <= value <= _MAX_SECONDS:
-            raise _Refused(
-                f"it isn't between 0 and {_MAX_SECONDS} seconds", "Write a number in that range."
-            )
-        return {key: float(value)}
+def _when(
+    raw: Mapping[str, Any], values: Mapping[str, Any], zone_is_wrong: bool
+) -> dict[str, Recurrence | None]:
+    """The recurrence, once it and the schedule are known to be right."""
+    timezone: str | None = values.get("timezone")
+    if raw.get("schedule") is not None and raw.get("recurrence") is not None:
+        reason = "a job has a schedule or a recurrence, not both"
+        raise refuse("recurrence", raw["recurrence"], reason, "Remove one of them.")
+    if values.get("schedule") is not None and not zone_is_wrong:
+        try:
+            Schedule.parse(values["schedule"], timezone)
+        except ScheduleError as error:
+            raise refuse("schedule", raw["schedule"], error.reason, error.fix) from error
+    if raw.get("recurrence") is not None:
+        return {"recurrence": parse_recurrence(raw["recurrence"], timezone=timezone)}
     return {}
 
 
-def _object(text: bytes) -> dict[str, Any]:
-    """The JSON object of a settings file, safe to store. Raises _Refused."""
-    if len(text) > MAX_BYTES:
-        raise _Refused(
-            f"it has {len(text)} bytes, more than {MAX_BYTES}", "Keep only settings in it."
-        )
-    try:
-        decoded = text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _Refused(f"byte {error.start + 1} isn't UTF-8", "Save it as UTF-8.") from error
-    if not decoded.strip():
-        raise _Refused("it is empty", "Write {} or remove the file.")
-    if _depth(decoded) > MAX_DEPTH:
-        raise _Refused(f"it is nested deeper than {MAX_DEPTH} levels", "Flatten it.")
-    try:
-        value = json.loads(decoded, parse_constant=_no_constant, parse_float=_finite)
-        msgspec.json.encode(value)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        reason = error.msg[0].lower() + error.msg[1:]
-        raise _Refused(f"it isn't JSON at {where}: {reason}", "Mend the line.") from error
-    except (ValueError, OverflowError) as error:
-        reason = "it holds a number or a character that can't be stored"
-        raise _Refused(f"{reason}: {error}", "Use plain numbers and whole characters.") from error
-    if not isinstance(value, dict):
-        raise _Refused(f"an object is expected, not {_kind(value)}", 'Write {"key": value, …}.')
+def _timezone(key: str, value: Any) -> str:
+    name = expect_text(key, value)
+    if zone(name) is None:
+        fix = "Write an IANA name such as Europe/Berlin or Asia/Seoul."
+        raise refuse(key, value, "it isn't a time zone", fix)
+    return name
+
+
+def _boolean(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        reason = f"true or false is expected, not {kind(value)}"
+        raise refuse(key, value, reason, "Write true or false.")
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} isn't JSON")
+def _seconds(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        reason = f"a number of seconds is expected, not {kind(value)}"
+        raise refuse(key, value, reason, "Write a number, as in 30.")
+    if not 0 <= value <= _MAX_SECONDS:
+        reason = f"it isn't between 0 and {_MAX_SECONDS} seconds"
+        raise refuse(key, value, reason, "Write a number in that range.")
+    return float(value)
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is beyond a number's range")
-    return value
+def _overlap(key: str, value: Any) -> str:
+    return expect_choice(key, value, _OVERLAPS)
 
 
-def _depth(text: str) -> int:
-    """How deep brackets are nested, strings left out; looked at before a parser recurses."""
-    depth = deepest = 0
-    quoted = escaped = False
-    for character in text:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                quoted = False
-        elif character == '"':
-            quoted = True
-        elif character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest
+def _action(key: str, value: Any) -> HttpAction:
+    """An action without secrets: a file in git is no place for them."""
+    action = parse_action(value, key=key)
+    for name in take_secrets(action, key)[1]:
+        fix = 'Write {"setting": "NAME"} in its place and set the app setting NAME.'
+        raise refuse(name, "…", "a secret doesn't belong into this file", fix)
+    return action
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    kinds = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
-    return kinds.get(type(value), "null")
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 100 else text[:99] + "…"
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "schedule": expect_text,
+    "timezone": _timezone,
+    "is_singleton": _boolean,
+    "is_in_place": _boolean,
+    "stopping_wait_time": _seconds,
+    "restart_time": _seconds,
+    "timeout": _seconds,
+    "overlap": _overlap,
+    "action": _action,
+}

@@ -119,6 +119,17 @@ class Executions:
         )
         return None if row is None else to_struct(Execution, row)
 
+    async def by_due(self, app: str, job: str, due_at: int) -> Execution | None:
+        """The run that was started for a due time of a schedule."""
+        row = self._db.read(
+            lambda c: c.execute(
+                "SELECT * FROM executions WHERE app = ? AND kind = 'triggered' AND job = ?"
+                " AND scheduled_for = ?",
+                (app, job, due_at),
+            ).fetchone()
+        )
+        return None if row is None else to_struct(Execution, row)
+
     async def forget_keys(self, before: int) -> None:
         """Forget idempotency keys that were used before then."""
         await self._db.write(

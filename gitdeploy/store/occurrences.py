@@ -10,7 +10,7 @@ import msgspec
 from gitdeploy.store.database import Database
 from gitdeploy.store.rows import to_struct
 
-OccurrenceState = Literal["started", "dropped", "missed"]
+OccurrenceState = Literal["started", "queued", "dropped", "missed"]
 
 
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +72,36 @@ class Occurrences:
             ).fetchall()
         )
         return [to_struct(Occurrence, row) for row in rows]
+
+    async def queued(self, app: str, job: str) -> list[Occurrence]:
+        """The due times that wait for the run before them, oldest first."""
+        rows = self._db.read(
+            lambda c: c.execute(
+                "SELECT * FROM occurrences WHERE app = ? AND job = ? AND state = 'queued'"
+                " ORDER BY due_at",
+                (app, job),
+            ).fetchall()
+        )
+        return [to_struct(Occurrence, row) for row in rows]
+
+    async def anchors(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """(app, job) → a schedule that counts from when it was first seen, and when that was."""
+        rows = self._db.read(lambda c: c.execute("SELECT * FROM schedule_anchors").fetchall())
+        return {(row["app"], row["job"]): (row["spelling"], row["at"]) for row in rows}
+
+    async def put_anchor(self, app: str, job: str, spelling: str, at: int) -> None:
+        """Remember when a job's schedule was first seen."""
+        await self._db.write(
+            lambda c: (
+                c.execute(
+                    "INSERT INTO schedule_anchors (app, job, spelling, at) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (app, job) DO UPDATE SET spelling = excluded.spelling,"
+                    " at = excluded.at",
+                    (app, job, spelling, at),
+                )
+                and None
+            )
+        )
 
     async def prune(self, before: int) -> None:
         """Forget due times older than that."""

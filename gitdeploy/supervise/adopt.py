@@ -16,6 +16,7 @@ from gitdeploy.supervise.live import Live, id_of
 from gitdeploy.supervise.wait import within
 
 _NEVER = "The server ended before it was started."
+_WITH_SERVER = "The server ended, and the action with it."
 _BRIEFLY = 2.0
 _LOOK_AGAIN = 0.02
 
@@ -55,8 +56,9 @@ async def _adopt(context: Context, execution: Execution, stopping_wait: float) -
         handle = await _find(context, directory)
     if handle is None:
         now = context.clock.now()
-        await record_end(context, execution, None, verdict=Verdict("aborted", _NEVER), ended_at=now)
-        log.warning("job.aborted", what=_NEVER)
+        what = _NEVER if execution.started_at is None else _WITH_SERVER
+        await record_end(context, execution, None, verdict=Verdict("aborted", what), ended_at=now)
+        log.warning("job.aborted", what=what)
         return None
     execution = msgspec.structs.replace(execution, process=msgspec.json.encode(handle).decode())
     execution = await _running(context, execution)

@@ -8,7 +8,9 @@ way go on to their end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from gitdeploy.clock import Clock
 from gitdeploy.store import App
@@ -29,6 +31,7 @@ class Idling:
         self._change = change
         self._limits: dict[str, float] = {}
         self._asked: dict[str, float] = {}
+        self._uses: Counter[str] = Counter()
         self._asleep: set[str] = set()
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -69,13 +72,25 @@ class Idling:
         self._asked[app] = self._clock.monotonic()
         return app in self._asleep
 
+    @contextmanager
+    def in_use(self, app: str) -> Iterator[None]:
+        """While this is open the app doesn't fall asleep."""
+        self._uses[app] += 1
+        try:
+            yield
+        finally:
+            self._uses[app] -= 1
+            self._asked[app] = self._clock.monotonic()
+            self._changed.set()
+
     async def wake(self, app: str) -> None:
         """Bring the app's jobs back; returns when they are."""
         async with self._turn:
             if app in self._asleep:
                 self._asleep.discard(app)
-                self._changed.set()  # its time runs again
                 await self._change(app, False)
+                self._asked[app] = self._clock.monotonic()
+                self._changed.set()  # its time runs again, from now on
 
     async def _watch(self) -> None:
         while True:
@@ -84,7 +99,7 @@ class Idling:
             dues = [
                 self._asked[app] + limit
                 for app, limit in self._limits.items()
-                if app not in self._asleep
+                if app not in self._asleep and not self._uses[app]
             ]
             waiting = asyncio.ensure_future(self._changed.wait())
             waits: set[asyncio.Future[object]] = {waiting}  # type: ignore[arg-type]
@@ -103,6 +118,8 @@ class Idling:
             await self.wake(app)
         for app, limit in list(self._limits.items()):
             async with self._turn:
+                if self._uses[app]:
+                    continue
                 idle = self._clock.monotonic() - self._asked.get(app, 0.0)
                 if idle >= limit - _ROUNDING and app in self._limits and app not in self._asleep:
                     self._asleep.add(app)

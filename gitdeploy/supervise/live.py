@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,7 +35,9 @@ class Live:
         *,
         stopping_wait: float,
         ran: float = 0.0,
+        work: Coroutine[Any, Any, int | None] | None = None,
     ) -> None:
+        """`work` is what a run without a process does; what it returns is the exit code."""
         self.execution = execution
         self.handle = handle
         self.stopping_wait = stopping_wait
@@ -48,16 +52,33 @@ class Live:
         )
         name = f"{execution.app}/{execution.kind}/{execution.job}/{execution.id}"
         self.exited: asyncio.Task[int | None] = asyncio.create_task(
-            context.holders.wait(handle), name=f"wait {name}"
+            context.holders.wait(handle) if work is None else work, name=f"wait {name}"
         )
         self.ended: asyncio.Task[Execution] = asyncio.create_task(self._end(), name=f"end {name}")
-        self._meter = Meter(handle) if execution.kind == "triggered" else None
+        self.is_process = work is None
+        metered = work is None and execution.kind == "triggered"
+        self._meter = Meter(handle) if metered else None
         context.lives.add(self)
         self.ended.add_done_callback(lambda _: context.lives.discard(self))
 
     def ran(self) -> float:
         """Seconds since the process was started."""
         return self._context.clock.monotonic() - self._began
+
+    def terminate(self) -> None:
+        """Ask it to end: SIGTERM to its process group."""
+        if self.is_process:
+            self._context.holders.terminate(self.handle)
+        else:
+            self.exited.cancel()
+
+    async def kill(self) -> None:
+        """End it and all below it; returns when nothing is left."""
+        if self.is_process:
+            await self._context.holders.kill_tree(self.handle)
+        else:
+            self.exited.cancel()
+            await asyncio.wait({self.exited})
 
     async def wait(self) -> Execution:
         """The execution as it was recorded at its end; cancelling the caller changes nothing."""
@@ -81,7 +102,7 @@ class Live:
         ran = self.ran()
         usage = None if self._meter is None else await self._meter.close()
         try:
-            await self._context.holders.kill_tree(self.handle)
+            await self.kill()
         except Exception:
             self.log.exception("supervisor.failed", what="ending leftover processes")
         self._context.watcher.unwatch(Path(self.handle.directory))

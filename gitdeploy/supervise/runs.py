@@ -8,10 +8,12 @@ from collections.abc import Callable
 from gitdeploy.errors import Conflict, GitdeployError, Invalid, NotFound
 from gitdeploy.jobs import HostMissing
 from gitdeploy.store import Execution
+from gitdeploy.supervise.acting import start_action
 from gitdeploy.supervise.context import Context, Source
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.idle import until_idle
 from gitdeploy.supervise.live import Live
+from gitdeploy.supervise.recording import record_execution
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.retention import forget_old
 from gitdeploy.supervise.spawn import spawn, stand_by
@@ -25,8 +27,15 @@ _KEYS_KEPT = 86_400_000_000
 class Runs:
     """The runs that are under way, of all apps."""
 
-    def __init__(self, context: Context, is_desired: Callable[[Source], bool]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        is_desired: Callable[[Source], bool],
+        on_end: Callable[[str, str], None],
+    ) -> None:
+        """`on_end` is told (app, job) when a run has ended."""
         self._context = context
+        self._on_end = on_end
         self._is_desired = is_desired
         self._current: dict[tuple[str, str], dict[str, Live]] = {}
         self._tending: set[asyncio.Task[None]] = set()
@@ -49,7 +58,7 @@ class Runs:
         host is missing, arguments that don't parse).
         """
         job = source.job
-        if job.script is None:
+        if not job.runnable:
             raise Invalid(
                 f"{job.name} can't be started: {job.error or 'it has no runnable script.'}",
                 "Mend the job's files and push again.",
@@ -114,6 +123,11 @@ class Runs:
         return await find(source.app, source.job.name, request.key, since=since)
 
     async def _start(self, source: Source, request: RunRequest) -> Execution:
+        if source.job.settings.action is not None:
+            execution = await record_execution(self._context, source, request)
+            live = await start_action(self._context, source, execution)
+            self._tend(live, source)
+            return live.execution
         try:
             live = await spawn(self._context, source, request=request)
         except HostMissing as failure:
@@ -133,7 +147,8 @@ class Runs:
         settings = {} if source is None else source.desired.settings
         try:
             await self._bound(live, source)
-            if source is not None and live.verdict is None and self._is_desired(source):
+            ended_itself = source is not None and live.is_process and live.verdict is None
+            if source is not None and ended_itself and self._is_desired(source):
                 self._stand_by(source)
             await live.wait()
         except Exception:
@@ -144,6 +159,7 @@ class Runs:
             mine.pop(execution.id, None)
             if not mine:
                 self._current.pop(key, None)
+            self._on_end(*key)
         try:
             await forget_old(self._context, execution.app, "triggered", execution.job, settings)
         except Exception:
@@ -176,7 +192,7 @@ class Runs:
         )
         waits: set[asyncio.Future[object]] = {live.exited}  # type: ignore[arg-type]
         idle = over = None
-        if idle_limit > 0:
+        if idle_limit > 0 and live.is_process:
             idle = asyncio.ensure_future(until_idle(clock, live.handle, directory, idle_limit))
         if timeout is not None:
             over = asyncio.ensure_future(clock.sleep(max(0.0, timeout - live.ran())))

@@ -1,28 +1,28 @@
 """Now → what is due → sleep until the next: runs of triggered jobs by their schedules.
 
 Each due time is claimed in the store before its run, so none happens twice, whatever the clock
-or a crash does. What was missed (server down, machine asleep): the latest due time runs once if
-it is at most ten minutes old; the others are recorded as missed. One that comes while the job
-runs is recorded as dropped.
+or a crash does. What was missed (server down, machine or app asleep): the latest due time runs
+once if it is at most ten minutes old; the others are recorded as missed. What becomes of one that
+comes while the job runs is the job's `overlap` (occasion.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple
+import heapq
+from collections.abc import Callable, Coroutine, Iterable
+from itertools import count
+from typing import Any
 
-from msgspec.structs import replace
-
-from gitdeploy.clock import rfc3339
-from gitdeploy.errors import Conflict, GitdeployError
+from gitdeploy.errors import GitdeployError
 from gitdeploy.jobs import Schedule
-from gitdeploy.store import Execution, Occurrence
 from gitdeploy.supervise.context import Context
-from gitdeploy.supervise.overdue import MINUTE, Overdue, next_due, overdue
+from gitdeploy.supervise.occasion import LATE, Occasions, StartRun
+from gitdeploy.supervise.overdue import MINUTE, Overdue, overdue
+from gitdeploy.supervise.plan import Plan, Wish
 
-LATE = 10 * MINUTE
-"""A missed due time up to this old still runs, once (kudu.md), microseconds."""
+__all__ = ["LATE", "NAP", "Scheduler", "Wish"]
+
 NAP = 60.0
 """Longest sleep, seconds: a step of the wall clock is seen within it."""
 _BACK = 180 * MINUTE
@@ -30,66 +30,55 @@ _BACK = 180 * MINUTE
 _DAY = 24 * 60 * MINUTE
 _KEPT = 90 * _DAY
 """Due times are on record for so long, microseconds."""
+_SECOND = 1_000_000
 _TICK = "scheduler.tick"
 
-StartRun = Callable[[str, str, str], Awaitable[Execution]]
-"""Start a run of (app, job, trigger)."""
-
-
-class Plan:
-    """One job's schedule and how far it was followed: `due` is the next due time behind `after`."""
-
-    def __init__(self, app: str, job: str, expression: str, zone: str | None, after: int) -> None:
-        self.app = app
-        self.job = job
-        self.expression = expression
-        self.zone = zone
-        self.schedule = Schedule.parse(expression, zone)
-        self.after = after
-        self.due = next_due(self.schedule, after)
-
-    def move(self, after: int) -> None:
-        """Everything up to `after` was dealt with."""
-        self.after = after
-        self.due = next_due(self.schedule, after)
-
-    @property
-    def trigger(self) -> str:
-        """What a run by this schedule is recorded with."""
-        return f"Schedule - {self.expression}"
-
-
-class Wish(NamedTuple):
-    """A job that asks for runs by schedule."""
-
-    job: str
-    expression: str
-    zone: str | None
+Key = tuple[str, str]
 
 
 class Scheduler:
     """The one loop that starts runs when they are due."""
 
-    def __init__(self, context: Context, start_run: StartRun, *, nap: float = NAP) -> None:
+    def __init__(
+        self,
+        context: Context,
+        start_run: StartRun,
+        *,
+        nap: float = NAP,
+        daily: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        """`daily` is done once a day, behind the scheduler's own tidying."""
         self._context = context
         self._nap = nap
-        self._start_run = start_run
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._daily = daily
+        self._occasions = Occasions(context, start_run)
+        self._plans: dict[Key, Plan] = {}
+        self._heap: list[tuple[int, int, Key]] = []  # outdated entries are passed over
+        self._count = count()
+        self._anchors: dict[Key, tuple[str, int]] = {}
         self._changed = asyncio.Event()
         self._dealing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._tidied = 0
+        self._seen = 0
+
+    async def load(self) -> None:
+        """Recall when the recurrences that count from it were first seen; before any `set`."""
+        self._anchors = await self._context.store.occurrences.anchors()
 
     async def start(self) -> None:
         """Deal with what was missed, then follow the schedules that were set before and since."""
-        tick = await self._context.store.fact(_TICK)
-        now = self._context.clock.now()
+        store = self._context.store
+        tick = await store.fact(_TICK)
+        now = self._seen = self._context.clock.now()
         since = now if tick is None else min(int(tick), now)
         for plan in self._plans.values():
-            latest = await self._context.store.occurrences.latest(plan.app, plan.job)
+            latest = await store.occurrences.latest(plan.app, plan.job)
             if latest is not None and latest.state == "started" and latest.run is None:
-                await self._finish_claim(plan, latest)
-            plan.move(max(since, min(latest.due_at, now)) if latest is not None else since)
+                await self._occasions.finish_claim(plan, latest)
+            self._move(plan, max(since, min(latest.due_at, now)) if latest is not None else since)
+            if plan.wish.settings.overlap == "queue":
+                await self._occasions.run_queued(plan)
         self._loop = asyncio.create_task(self._follow(), name="scheduler")
 
     async def close(self) -> None:
@@ -104,30 +93,79 @@ class Scheduler:
     def set(self, app: str, wishes: Iterable[Wish]) -> None:
         """Replace an app's schedules; one that didn't change goes on, others begin now."""
         old = {key: plan for key, plan in self._plans.items() if key[0] == app}
-        new: dict[tuple[str, str], Plan] = {}
-        for wish in wishes:
-            key = app, wish.job
-            plan = old.get(key)
-            if plan is None or (plan.expression, plan.zone) != (wish.expression, wish.zone):
-                now = self._context.clock.now()
-                try:
-                    plan = Plan(app, wish.job, wish.expression, wish.zone, now)
-                except GitdeployError as error:  # validated long ago; the zone may have gone since
-                    log = self._context.job_log(app, "triggered", wish.job)
-                    log.warning("schedule.refused", what=error.what, fix=error.fix)
-                    continue
-            new[key] = plan
-        if new == old:
+        wanted = {(app, wish.job): wish for wish in wishes}
+        if {key: plan.wish for key, plan in old.items()} == wanted:
             return
         for key in old:
             del self._plans[key]
-        self._plans.update(new)
+        for key, wish in wanted.items():
+            plan = old.get(key)
+            if plan is not None and plan.wish.spelling == wish.spelling:
+                plan.wish = wish
+            else:
+                made = self._plan(app, wish)
+                if made is None:
+                    continue
+                plan = made
+            self._plans[key] = plan
+            self._push(plan)
         self._changed.set()
 
     def next_due(self, app: str, job: str) -> int | None:
         """When the job is due next, microseconds; None where it has no schedule in force."""
         plan = self._plans.get((app, job))
         return None if plan is None else plan.due
+
+    def schedule(self, app: str, job: str) -> Schedule | None:
+        """A job's schedule that is in force, asleep or not."""
+        plan = self._plans.get((app, job))
+        return None if plan is None else plan.schedule
+
+    def ended(self, app: str, job: str) -> None:
+        """A run has ended: one that has waited for it may start."""
+        plan = self._plans.get((app, job))
+        if plan is not None and plan.wish.settings.overlap == "queue" and self._loop is not None:
+            self._own(plan, self._occasions.run_queued(plan))
+
+    def _plan(self, app: str, wish: Wish) -> Plan | None:
+        now = self._context.clock.now()
+        try:
+            return Plan(app, wish, anchor=self._anchor(app, wish, now), after=now)
+        except GitdeployError as error:  # validated long ago; the zone may have gone since
+            log = self._context.job_log(app, "triggered", wish.job)
+            log.warning("schedule.refused", what=error.what, fix=error.fix)
+            return None
+
+    def _anchor(self, app: str, wish: Wish, now: int) -> int:
+        """When this schedule was first seen: a recurrence without a start counts from there."""
+        recurrence = wish.settings.recurrence
+        if recurrence is None or recurrence.start_time is not None:
+            return now
+        known = self._anchors.get((app, wish.job))
+        if known is not None and known[0] == wish.spelling:
+            return known[1]
+        self._anchors[app, wish.job] = wish.spelling, now
+        write = self._context.store.occurrences.put_anchor(app, wish.job, wish.spelling, now)
+        self._context.own(write, name=f"remember the start of {app}/{wish.job}")
+        return now
+
+    def _push(self, plan: Plan) -> None:
+        if plan.due is not None and not plan.wish.asleep:
+            heapq.heappush(self._heap, (plan.due, next(self._count), (plan.app, plan.job)))
+
+    def _move(self, plan: Plan, after: int) -> None:
+        plan.move(after)
+        self._push(plan)
+
+    def _first(self) -> Plan | None:
+        """The plan that is due next."""
+        while self._heap:
+            due, _, key = self._heap[0]
+            plan = self._plans.get(key)
+            if plan is not None and plan.due == due and not plan.wish.asleep:
+                return plan
+            heapq.heappop(self._heap)
+        return None
 
     async def _follow(self) -> None:
         changed = True
@@ -150,9 +188,9 @@ class Scheduler:
         """Until something is due or the schedules change (True)."""
         waiter = asyncio.ensure_future(self._changed.wait())
         timer: asyncio.Future[None] | None = None
-        dues = [plan.due for plan in self._plans.values() if plan.due is not None]
-        if dues:
-            seconds = (min(dues) - self._context.clock.now()) / 1e6
+        first = self._first()
+        if first is not None and first.due is not None:
+            seconds = (first.due - self._context.clock.now()) / 1e6
             timer = asyncio.ensure_future(
                 self._context.clock.sleep(min(max(seconds, 0.0), self._nap))
             )
@@ -167,82 +205,45 @@ class Scheduler:
         return changed
 
     def _deal_with_due(self, now: int) -> None:
-        for plan in self._plans.values():
-            after = plan.after
-            if after > now + _BACK:
-                plan.move(now)
-            elif plan.due is not None and plan.due <= now:
-                plan.move(now)
-                # A task each: a slow start of one job mustn't make another late.
-                task = asyncio.create_task(self._deal_with(plan, after, now))
-                self._dealing.add(task)
-                task.add_done_callback(self._dealing.discard)
+        if now < self._seen:  # the clock was set back
+            for each in self._plans.values():
+                if each.after > now + _BACK:
+                    self._move(each, now)
+        self._seen = now
+        while (plan := self._first()) is not None and plan.due is not None and plan.due <= now:
+            after, due = plan.after, plan.due
+            heapq.heappop(self._heap)
+            self._move(plan, now)
+            # A task each: a slow start of one job mustn't make another late.
+            self._own(plan, self._deal_with(plan, after, due, now))
 
-    async def _deal_with(self, plan: Plan, after: int, now: int) -> None:
-        try:
+    async def _deal_with(self, plan: Plan, after: int, due: int, now: int) -> None:
+        found: Overdue | None = Overdue(1, due, None)
+        if now - due >= _SECOND:  # else there can't be a second one
             found = await asyncio.to_thread(overdue, plan.schedule, after, now)
-            if found is not None:
-                await self._deal_with_overdue(plan, found, now)
+        if found is not None:
+            await self._occasions.deal_with(plan, found, now)
+
+    def _own(self, plan: Plan, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(plan, work))
+        self._dealing.add(task)
+        task.add_done_callback(self._dealing.discard)
+
+    async def _guarded(self, plan: Plan, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
         except Exception:
             log = self._context.job_log(plan.app, "triggered", plan.job)
             log.exception("supervisor.failed", what="a scheduled run")
-
-    async def _deal_with_overdue(self, plan: Plan, found: Overdue, now: int) -> None:
-        run_it = now - found.latest <= LATE
-        missed = found._replace(total=found.total - 1) if run_it else found
-        last_missed = found.before_latest if run_it else found.latest
-        if missed.total > 0 and last_missed is not None:
-            await self._record_missed(plan, missed.many, last_missed)
-        if run_it:
-            claim = Occurrence(app=plan.app, job=plan.job, due_at=found.latest, state="started")
-            if await self._context.store.occurrences.claim(claim):
-                await self._run(plan, claim)
-
-    async def _record_missed(self, plan: Plan, count: str, latest: int) -> None:
-        note = f"Missed {count} schedules, most recent at {rfc3339(latest)}"
-        missed = Occurrence(app=plan.app, job=plan.job, due_at=latest, state="missed", note=note)
-        if await self._context.store.occurrences.claim(missed):
-            log = self._context.job_log(plan.app, "triggered", plan.job)
-            log.warning("schedule.missed", what=note, due=rfc3339(latest))
-
-    async def _run(self, plan: Plan, claim: Occurrence) -> None:
-        """Start the run of a claimed due time and settle the claim."""
-        log = self._context.job_log(plan.app, "triggered", plan.job)
-        due = rfc3339(claim.due_at)
-        settle = self._context.store.occurrences.settle
-        try:
-            run = await self._start_run(plan.app, plan.job, plan.trigger)
-        except Conflict as error:
-            note = f"Dropped: {error.what}"
-            await settle(replace(claim, state="dropped", note=note))
-            log.warning("schedule.dropped", what=error.what, due=due)
-        except GitdeployError as error:
-            await settle(replace(claim, state="dropped", note=f"Not started: {error}"))
-            log.error("schedule.refused", what=error.what, fix=error.fix, due=due)
-        else:
-            await settle(replace(claim, run=run.id))
-
-    async def _finish_claim(self, plan: Plan, claim: Occurrence) -> None:
-        """A crash came between a claim and its settling: find its run, or make up for it."""
-        store = self._context.store
-        for run in await store.executions.newest(plan.app, "triggered", plan.job, limit=10):
-            if run.trigger == plan.trigger and run.created_at >= claim.due_at:
-                await store.occurrences.settle(replace(claim, run=run.id))
-                return
-        if self._context.clock.now() - claim.due_at <= LATE:
-            await self._run(plan, claim)
-            return
-        note = f"Missed 1 schedules, most recent at {rfc3339(claim.due_at)}"
-        await store.occurrences.settle(replace(claim, state="missed", note=note))
-        self._context.job_log(plan.app, "triggered", plan.job).warning(
-            "schedule.missed", what=note, due=rfc3339(claim.due_at)
-        )
 
     async def _tidy(self, now: int) -> None:
         """Once a day: forget old due times, behind a tick that says they were dealt with."""
         self._tidied = now
         await self._remember(now)
         await self._context.store.occurrences.prune(now - _KEPT)
+        await self._context.store.executions.forget_keys(now - _DAY)
+        if self._daily is not None:
+            await self._daily()
 
     async def _remember(self, now: int) -> None:
         await self._context.store.remember(_TICK, str(now))

@@ -11,15 +11,15 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from gitdeploy.errors import Conflict
 from gitdeploy.events import Log
-from gitdeploy.jobs import command, execution_id, job_environment, next_execution_id
+from gitdeploy.jobs import command, job_environment
 from gitdeploy.sandbox import Handle, Spec
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context, Source
 from gitdeploy.supervise.ending import Verdict, record_end
-from gitdeploy.supervise.live import Live, id_of, with_process
+from gitdeploy.supervise.live import Live, with_process
 from gitdeploy.supervise.ports import PORT, choose_port, write_port
+from gitdeploy.supervise.recording import record_execution
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.steering import stopping_wait
 from gitdeploy.supervise.stop import control_directory, shutdown_file
@@ -36,22 +36,19 @@ async def spawn(
 ) -> Live:
     """Record an execution, start its process, have that recorded too.
 
-    `request` is how a triggered job's run was asked for. Returns when the process exists; the second record is on its way then (`Live.recorded`). `log`
-    gets the start's event instead of the app's log. Raises HostMissing, Invalid (arguments),
-    Conflict (a run of that triggered job is open), SpawnError; what was recorded is ended then.
+    `request` is how a triggered job's run was asked for. Returns when the process exists; the
+    second record is on its way then (`Live.recorded`). `log` gets the start's event instead of
+    the app's log. Raises HostMissing, Invalid (arguments), Conflict (a run of that triggered job
+    is open), SpawnError; what was recorded is ended then.
     """
     site = source.desired
     request = request or _KEPT_RUNNING
     arguments = request.arguments
     # Refused before anything is recorded: no host, arguments that don't parse.
     argv = command(source.job, root=source.root, environment=site.environment, arguments=arguments)
-    execution = await _next(context, source, request)
-    while True:
-        spec = _spec(context, source, argv, execution.id, arguments)
-        if await context.store.executions.add(execution, key=request.key):
-            break
-        execution = await _another(context, execution)
+    execution = await record_execution(context, source, request)
     try:
+        spec = _spec(context, source, argv, execution.id, arguments)
         await _make_directories(context, source, spec)
         if request.body is not None:
             spec = replace(spec, stdin=await asyncio.to_thread(_keep_body, spec, request.body))
@@ -79,42 +76,6 @@ async def stand_by(context: Context, source: Source) -> None:
     finally:
         if not stands:
             shutil.rmtree(directory, ignore_errors=True)
-
-
-async def _next(context: Context, source: Source, request: RunRequest) -> Execution:
-    """The execution as it is to be recorded before its process is started."""
-    now = context.clock.now()
-    release = source.desired.release
-    last = await context.store.executions.last_id(source.app, source.job.kind, source.job.name)
-    return Execution(
-        app=source.app,
-        kind=source.job.kind,
-        job=source.job.name,
-        # Ascending even when the clock was set back: history and retention go by it.
-        id=execution_id(now) if last is None else next_execution_id(last, now),
-        status="initializing",
-        instance=context.instance,
-        created_at=now,
-        trigger=request.trigger,
-        arguments=request.arguments,
-        deployment=None if release is None else release.deployment,
-        release=None if release is None else release.number,
-        upload=None if source.uploaded is None else int(source.uploaded.name),
-        identity=source.identity,
-        who=request.who,
-        scheduled_for=request.scheduled_for,
-        overlapping=request.overlapping,
-    )
-
-
-async def _another(context: Context, refused: Execution) -> Execution:
-    """One to record instead: the id was taken (two within one tick). Raises Conflict."""
-    if await context.store.executions.get(*id_of(refused)) is None:
-        raise Conflict(
-            f"A run of {refused.job} is under way.",
-            "Wait for its end, or stop it, and trigger it again.",
-        )
-    return replace(refused, id=next_execution_id(refused.id, context.clock.now()))
 
 
 def _spec(

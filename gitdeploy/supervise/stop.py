@@ -59,10 +59,10 @@ async def _end_process(context: Context, live: Live, wait: float, reason: str | 
             remaining = wait / 2
             if await within(context.clock, wait - remaining, [live.exited]):
                 return
-    context.holders.terminate(live.handle)
+    live.terminate()
     if not await within(context.clock, remaining, [live.exited]):
         live.log.warning("job.killed", pid=live.handle.pid, waited=wait)
-        await context.holders.kill_tree(live.handle)
+        await live.kill()
 
 
 def dies_of(pid: int, number: int) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from typing import NoReturn
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, NoReturn
 
-from gitdeploy.clock import Clock
+from gitdeploy.clock import Clock, to_datetime
 from gitdeploy.config import Options
 from gitdeploy.errors import Conflict, NotFound, Unavailable
 from gitdeploy.events import Events, Log
 from gitdeploy.home import Home, Kind
+from gitdeploy.jobs import Schedule, schedule_of
 from gitdeploy.jobs.job import Job
 from gitdeploy.logs import Watcher
 from gitdeploy.sandbox import Holders
@@ -31,6 +34,7 @@ from gitdeploy.supervise.swap import Prepared
 from gitdeploy.supervise.view import JobView, view
 
 _DEFAULT_WAIT = 5.0
+ScheduleState = Literal["active", "asleep", "disabled", "off", "ended"]
 
 
 class Supervisor:
@@ -50,14 +54,15 @@ class Supervisor:
     ) -> None:
         self._context = Context(home, store, events, clock, options, holders, watcher, instance)
         self._apps: dict[str, AppJobs] = {}
-        self._runs = Runs(self._context, self._is_desired)
-        self._scheduler = Scheduler(self._context, self._start_scheduled)
+        self._runs = Runs(self._context, self._is_desired, self._run_ended)
+        self._scheduler = Scheduler(self._context, self.run, daily=self._forget_old)
         self._idling = Idling(clock, self._fall_asleep_or_wake)
         self._closing = False
 
     async def start(self) -> None:
         """Adopt what an earlier server left, make it what is desired, follow the schedules."""
         store, home = self._context.store, self._context.home
+        await self._scheduler.load()
         desired = {app.name: await self._load(app.name) for app in await store.apps.all()}
         lives = await adopt_all(self._context, lambda e: _wait_of(desired.get(e.app), e))
         for app in desired:
@@ -141,9 +146,12 @@ class Supervisor:
         if self._idling.asked(app) and not self._closing:
             self._context.own(self._idling.wake(app), name=f"wake {app}")
 
-    async def awake(self, app: str) -> None:
-        """Wake the app; returns when its continuous jobs are started."""
-        await self._idling.wake(app)
+    @asynccontextmanager
+    async def awake(self, app: str) -> AsyncIterator[None]:
+        """Wake the app, its continuous jobs are started then, and keep it awake meanwhile."""
+        with self._idling.in_use(app):
+            await self._idling.wake(app)
+            yield
 
     async def enable(self, app: str, kind: Kind, job: str) -> None:
         """Start a job (a triggered one: its schedule) again. Raises NotFound."""
@@ -199,6 +207,25 @@ class Supervisor:
             return []
         found = sorted(jobs.desired.jobs, key=lambda job: job.key)
         return [view(job, jobs, self._runs, self._scheduler) for job in found]
+
+    def schedule(self, app: str, job: str) -> Schedule | None:
+        """A triggered job's schedule, in force or not; None where it has none that is valid."""
+        _, found = self._find(app, "triggered", job)
+        in_force = self._scheduler.schedule(app, found.name)
+        if in_force is not None or not found.settings.scheduled:
+            return in_force
+        return schedule_of(found.settings, to_datetime(self._context.clock.now()))
+
+    def schedule_state(self, app: str, job: str) -> ScheduleState:
+        """Whether a job's schedule is followed, and why not."""
+        jobs, found = self._find(app, "triggered", job)
+        if found.key in jobs.disabled:
+            return "disabled"
+        if self._scheduler.schedule(app, found.name) is None:
+            return "off"
+        if jobs.asleep:
+            return "asleep"
+        return "active" if self._scheduler.next_due(app, found.name) is not None else "ended"
 
     async def wait_ended(self, execution: Execution) -> Execution:
         """Wait for the end of an execution of this instance; as it was recorded then.
@@ -285,17 +312,23 @@ class Supervisor:
             steer = steering(desired.settings)
             if not steer.stopped and not steer.schedules_off:
                 wishes = [
-                    Wish(job.name, job.settings.schedule, job.settings.timezone)
+                    Wish(job.name, job.settings, jobs.asleep)
                     for job in desired.jobs
                     if job.kind == "triggered"
-                    and job.script is not None
-                    and job.settings.schedule is not None
+                    and job.runnable
+                    and job.settings.scheduled
                     and job.key not in jobs.disabled
                 ]
         self._scheduler.set(jobs.app, wishes)
 
-    async def _start_scheduled(self, app: str, job: str, trigger: str) -> Execution:
-        return await self.run(app, job, RunRequest(trigger=trigger))
+    def _run_ended(self, app: str, job: str) -> None:
+        if not self._closing:
+            self._scheduler.ended(app, job)
+
+    async def _forget_old(self) -> None:
+        """Once a day: executions that have grown too old."""
+        for jobs in list(self._apps.values()):
+            await jobs.forget_old()
 
     def _adopt_run(self, live: Live, desired: Desired | None) -> None:
         jobs = self._apps.get(live.execution.app)

@@ -37,7 +37,11 @@ _SHOWN = 200  # characters of what a parser says
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error's body. `fix` tells what to do; `error_id` finds it in the server's log."""
+    """An error's body. `fix` tells what to do; `error_id` finds it in the server's log.
+
+    Where a setting is at fault `key` is its path, and `position` the character in a schedule's
+    expression, from 1.
+    """
 
     type: str
     title: str
@@ -45,6 +49,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     fix: str = ""
     error_id: str = ""
+    key: str = ""
+    position: int = 0
 
 
 class Unauthorized(GitdeployError):
@@ -117,6 +123,8 @@ def problem(
     fix: str = "",
     *,
     error_id: str = "",
+    key: str = "",
+    position: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A problem document as a response."""
@@ -127,6 +135,8 @@ def problem(
         detail=detail,
         fix=fix,
         error_id=error_id,
+        key=key,
+        position=position,
     )
     return web.Response(
         status=status,
@@ -148,7 +158,14 @@ def to_response(error: Exception, log: Log, **bound: Any) -> web.Response:
         status = status_of(error)
         if status == 500:
             log.error("request.failed", what=error.what, fix=error.fix, exc_info=error, **bound)
-        return problem(status, error.what, error.fix, headers=_headers(error, status))
+        return problem(
+            status,
+            error.what,
+            error.fix,
+            key=getattr(error, "key", ""),
+            position=getattr(error, "position", 0),
+            headers=_headers(error, status),
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("request.failed", what="The disk is full.", exc_info=error, **bound)
         return problem(507, "The server's disk is full.", "Free some space below its home.")

@@ -44,6 +44,14 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (app, job, key)
 );
 
+CREATE TABLE schedule_anchors (
+    app       TEXT NOT NULL REFERENCES apps (name) ON DELETE CASCADE,
+    job       TEXT NOT NULL,
+    spelling  TEXT NOT NULL,             -- the schedule, as it was
+    at        BIGINT NOT NULL,           -- when it was first seen: a recurrence counts from it
+    PRIMARY KEY (app, job)
+);
+
 ALTER TABLE executions ADD COLUMN upload INTEGER;                 -- generation it runs from
 ALTER TABLE executions ADD COLUMN who TEXT NOT NULL DEFAULT '';   -- token's name
 ALTER TABLE executions ADD COLUMN scheduled_for BIGINT;           -- due time it was started for
@@ -55,5 +63,6 @@ ALTER TABLE executions ADD COLUMN output_bytes BIGINT;
 DROP INDEX executions_one_run;
 CREATE UNIQUE INDEX executions_one_run ON executions (app, job)
     WHERE kind = 'triggered' AND ended_at IS NULL AND overlapping = 0;
+CREATE INDEX occurrences_queued ON occurrences (app, job, due_at) WHERE state = 'queued';
 CREATE INDEX executions_by_due ON executions (app, job, scheduled_for)
     WHERE scheduled_for IS NOT NULL;

@@ -57,7 +57,7 @@ def triggered(
     """A triggered job with its newest run."""
     job = view.job
     url = way.api(app, FAMILY["triggered"], job.name)
-    scheduled = job.settings.schedule is not None
+    scheduled = job.settings.scheduled
     return shapes.TriggeredJob(
         name=job.name,
         run_command=job.script or "",

@@ -65,24 +65,23 @@ def new_client() -> aiohttp.ClientSession:
 async def forward(request: web.Request) -> web.StreamResponse:
     """Hand the request on; 502 says why where the job doesn't answer."""
     services, app = services_of(request), request.match_info["app"]
-    view = find(services.supervisor, app, _KIND, request.match_info["job"])
+    name = find(services.supervisor, app, _KIND, request.match_info["job"]).job.name
     upgrade = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
     if upgrade and not principal_of(request).may("run"):
         raise Forbidden("This token lacks the scope run.", "A WebSocket needs a token with it.")
-    if services.supervisor.asleep(app):
-        await services.supervisor.awake(app)
-        view = find(services.supervisor, app, _KIND, view.job.name)
-    if view.port is None:
-        raise BadGateway(
-            f"{view.job.name} isn't running: it is {view.status}.",
-            f"Start it (POST …/continuouswebjobs/{view.job.name}/start), or see its log.",
-        )
-    tail = request.rel_url.raw_path.split("/passthrough", 1)[1] or "/"
-    query = request.rel_url.raw_query_string
-    target = f"http://127.0.0.1:{view.port}{tail}" + (f"?{query}" if query else "")
-    if upgrade:
-        return await _socket(request, view, target)
-    return await _exchange(request, view, target)
+    async with services.supervisor.awake(app):
+        view = find(services.supervisor, app, _KIND, name)
+        if view.port is None:
+            raise BadGateway(
+                f"{name} isn't running: it is {view.status}.",
+                f"Start it (POST …/continuouswebjobs/{name}/start), or see its log.",
+            )
+        tail = request.rel_url.raw_path.split("/passthrough", 1)[1] or "/"
+        query = request.rel_url.raw_query_string
+        target = f"http://127.0.0.1:{view.port}{tail}" + (f"?{query}" if query else "")
+        if upgrade:
+            return await _socket(request, view, target)
+        return await _exchange(request, view, target)
 
 
 async def _exchange(request: web.Request, view: JobView, target: str) -> web.StreamResponse:

@@ -97,7 +97,7 @@ def test_a_schedule_in_an_unknown_zone_is_not_followed_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{\n  "a": 1,\n}', "it isn't JSON at line 3, column 1"),
+        ('{\n  "a": 1\n  "b": 2\n}', "it isn't JSON at line 3, column 3"),
         ("{'a': 1}", "it isn't JSON at line 1, column 2"),
         ("", "it is empty"),
         ("[1]", "an object is expected, not a list"),

@@ -102,3 +102,16 @@ async def test_each_app_has_its_own_time(world: World) -> None:
     await world.pass_time(600)
     await eventually(lambda: world.told == [("early", True), ("late", True)])
     assert not world.idling.asleep("early")
+
+
+async def test_an_app_in_use_stays_awake_and_its_time_begins_behind_that(world: World) -> None:
+    world.idling.follow(app(after=60))
+    with world.idling.in_use("shop"):
+        world.clock.idle = lambda: True
+        await world.pass_time(600)
+        assert world.told == []
+    world.clock.idle = world._at_rest
+    await world.pass_time(59)
+    assert world.told == []
+    await world.pass_time(2)
+    await eventually(lambda: world.told == [("shop", True)])

@@ -14,9 +14,14 @@ from gitdeploy.config import Options
 from gitdeploy.errors import Conflict
 from gitdeploy.events import Events
 from gitdeploy.home import Home
+from gitdeploy.jobs import JobSettings
+from gitdeploy.jobs.recurrence import Recurrence
 from gitdeploy.store import Execution, Occurrence, Store
+from gitdeploy.supervise import RunRequest
 from gitdeploy.supervise.context import Context
-from gitdeploy.supervise.scheduler import NAP, Scheduler, Wish
+from gitdeploy.supervise.occasion import MOST_QUEUED
+from gitdeploy.supervise.plan import Wish
+from gitdeploy.supervise.scheduler import NAP, Scheduler
 from tests.support import eventually
 from tests.unit.supervise.conftest import ManualClock
 
@@ -43,13 +48,15 @@ class World:
             home, self.store, self.events, self.clock, Options(), nothing, nothing, "1a2b3c"
         )
         self.started: list[int] = []
+        self.requests: list[RunRequest] = []
         self.fails_with: Exception | None = None
         self.scheduler: Scheduler | None = None
 
-    async def run(self, app: str, job: str, trigger: str) -> Execution:
+    async def run(self, app: str, job: str, request: RunRequest) -> Execution:
         if self.fails_with is not None:
             raise self.fails_with
         self.started.append(self.clock.now())
+        self.requests.append(request)
         execution = Execution(
             app=app,
             kind="triggered",
@@ -59,7 +66,8 @@ class World:
             instance="1a2b3c",
             created_at=self.clock.now(),
             ended_at=self.clock.now(),
-            trigger=trigger,
+            trigger=request.trigger,
+            scheduled_for=request.scheduled_for,
         )
         await self.store.executions.add(execution)
         return execution
@@ -67,6 +75,7 @@ class World:
     async def up(self, *wishes: Wish, nap: float = 1e9) -> Scheduler:
         await self.store.apps.create("shop", at=self.clock.now())
         self.scheduler = Scheduler(self.context, self.run, nap=nap)
+        await self.scheduler.load()
         self.scheduler.set("shop", wishes)
         await self.scheduler.start()
         self.clock.idle = self.at_rest
@@ -78,7 +87,7 @@ class World:
         scheduler = self.scheduler
         if scheduler is None:
             return True
-        waits = self.clock.sleeping or not scheduler._plans
+        waits = self.clock.sleeping or all(p.wish.asleep for p in scheduler._plans.values())
         return bool(waits) and not scheduler._dealing and not scheduler._changed.is_set()
 
     async def down(self) -> None:
@@ -106,12 +115,16 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     made.store.close()
 
 
+def wish(job: str, expression: str, zone: str | None) -> Wish:
+    return Wish(job, JobSettings(schedule=expression, timezone=zone))
+
+
 def daily(time: str = "0 30 2 * * *") -> Wish:
-    return Wish("mail", time, "Europe/Berlin")
+    return wish("mail", time, "Europe/Berlin")
 
 
-EVERY_5 = Wish("mail", "0 */5 * * * *", "UTC")
-HOURLY = Wish("mail", "0 0 * * * *", "UTC")
+EVERY_5 = wish("mail", "0 */5 * * * *", "UTC")
+HOURLY = wish("mail", "0 0 * * * *", "UTC")
 
 
 async def test_each_due_time_runs_once_and_is_on_record_with_its_run(world: World) -> None:
@@ -156,7 +169,7 @@ async def test_due_times_of_long_ago_are_forgotten_and_not_missed_again(world: W
     old = Occurrence(app="shop", job="night", due_at=at("2025-01-01T03:00:00"), state="started")
     await world.store.apps.create("shop", at=0)
     await world.store.occurrences.claim(old)
-    await world.up(Wish("night", "0 0 3 1 1 *", "UTC"))
+    await world.up(wish("night", "0 0 3 1 1 *", "UTC"))
     await eventually(lambda: _forgotten(world))
     assert world.started == []
 
@@ -226,7 +239,7 @@ async def test_of_many_missed_ones_the_latest_runs_and_the_others_are_recorded(
 async def test_a_schedule_that_was_never_due_before_the_server_went_down_counts_too(
     world: World,
 ) -> None:
-    await world.up(Wish("mail", "0 0 13 * * *", "UTC"))
+    await world.up(wish("mail", "0 0 13 * * *", "UTC"))
     await world.clock.advance(10)
     # kill -9: no orderly close writes anything
     assert world.scheduler is not None
@@ -234,14 +247,14 @@ async def test_a_schedule_that_was_never_due_before_the_server_went_down_counts_
     assert killed._loop is not None
     killed._loop.cancel()
     world.clock.step(3700)
-    await world.up(Wish("mail", "0 0 13 * * *", "UTC"))
+    await world.up(wish("mail", "0 0 13 * * *", "UTC"))
     assert len(world.started) == 1
 
 
 async def test_a_new_or_changed_schedule_begins_now(world: World) -> None:
     scheduler = await world.up(HOURLY)
     await world.clock.advance(7000)
-    scheduler.set("shop", [EVERY_5, Wish("other", "0 0 12 * * *", "UTC")])
+    scheduler.set("shop", [EVERY_5, wish("other", "0 0 12 * * *", "UTC")])
     await world.clock.settle()
     assert len(world.started) == 1
     assert world.said("schedule.missed") == []
@@ -317,7 +330,7 @@ async def test_a_claim_whose_run_was_recorded_is_settled_with_it(world: World) -
     await world.store.occurrences.claim(
         Occurrence(app="shop", job="mail", due_at=due, state="started")
     )
-    await world.run("shop", "mail", "Schedule - 0 */5 * * * *")
+    await world.run("shop", "mail", RunRequest(trigger="Schedule", scheduled_for=due))
     await world.up(EVERY_5)
     assert [(o.state, o.run) for o in await world.occurrences()] == [("started", "run-1")]
     assert len(world.started) == 1
@@ -335,7 +348,113 @@ async def test_an_old_claim_without_a_run_becomes_a_missed_one(world: World) -> 
 
 
 async def test_a_schedule_that_no_longer_parses_does_not_stop_the_others(world: World) -> None:
-    await world.up(Wish("bad", "0 0 0 0 0 0", None), EVERY_5)
+    await world.up(wish("bad", "0 0 0 0 0 0", None), EVERY_5)
     await world.clock.advance(301)
     assert len(world.started) == 1
     assert world.said("schedule.refused")
+
+
+def often(overlap: str, *, asleep: bool = False) -> Wish:
+    settings = JobSettings(schedule="0 * * * * *", timezone="UTC", overlap=overlap)  # type: ignore[arg-type]
+    return Wish("mail", settings, asleep)
+
+
+async def test_a_due_time_waits_for_the_run_before_it_where_the_job_queues(world: World) -> None:
+    scheduler = await world.up(often("queue"))
+    world.fails_with = Conflict("A run of mail is under way.")
+    await world.clock.advance(121)
+    assert [o.state for o in await world.occurrences()] == ["queued", "queued"]
+    world.fails_with = None
+    for number in (1, 2):
+        scheduler.ended("shop", "mail")
+        await world.clock.settle()
+        assert len(world.started) == number
+    scheduler.ended("shop", "mail")
+    await world.clock.settle()
+    assert [(o.state, o.run) for o in await world.occurrences()] == [
+        ("started", "run-1"),
+        ("started", "run-2"),
+    ]
+
+
+async def test_what_waits_goes_on_waiting_while_a_run_is_under_way_again(world: World) -> None:
+    scheduler = await world.up(often("queue"))
+    world.fails_with = Conflict("A run of mail is under way.")
+    await world.clock.advance(61)
+    scheduler.ended("shop", "mail")
+    await world.clock.settle()
+    assert [o.state for o in await world.occurrences()] == ["queued"]
+    await world.down()
+    world.fails_with = None
+    await world.up(often("queue"))  # the next server knows of it
+    assert (await world.occurrences())[0].run == "run-1"
+
+
+async def test_only_so_many_due_times_wait(world: World) -> None:
+    await world.up(often("queue"))
+    world.fails_with = Conflict("A run of mail is under way.")
+    await world.clock.advance(60 * (MOST_QUEUED + 3))
+    states = [o.state for o in await world.occurrences()]
+    assert states == ["queued"] * MOST_QUEUED + ["dropped"] * 3
+
+
+async def test_a_run_may_start_beside_others_where_the_job_allows_it(world: World) -> None:
+    await world.up(often("allow"))
+    await world.clock.advance(61)
+    assert [request.overlapping for request in world.requests] == [True]
+    assert world.requests[0].scheduled_for == world.started[0]
+
+
+async def test_the_schedules_of_a_sleeping_app_wait_and_tell_what_was_missed(world: World) -> None:
+    scheduler = await world.up(often("drop", asleep=True))
+    await world.clock.advance(3 * 3600)
+    assert world.started == []
+    assert scheduler.next_due("shop", "mail") is not None
+    scheduler.set("shop", [often("drop")])
+    await world.clock.settle()
+    assert len(world.started) == 1  # the latest is less than ten minutes old
+    assert [o.state for o in await world.occurrences()] == ["missed", "started"]
+    assert "Missed 179 schedules" in world.said("schedule.missed")[0]
+
+
+def every_seven_minutes() -> Wish:
+    recurrence = Recurrence(frequency="minute", interval=7)
+    return Wish("mail", JobSettings(recurrence=recurrence, timezone="UTC"))
+
+
+async def test_a_recurrence_counts_from_when_it_was_first_seen_across_restarts(
+    world: World,
+) -> None:
+    scheduler = await world.up(every_seven_minutes())
+    first = scheduler.next_due("shop", "mail")
+    assert first is not None
+    await world.clock.advance(2)
+    assert world.started == [first]
+    await world.down()
+    await world.clock.advance(3 * 60)
+    again = await world.up(every_seven_minutes())
+    second = first + 7 * 60_000_000
+    assert again.next_due("shop", "mail") == second
+    await world.clock.advance(8 * 60)
+    assert world.started == [first, second]
+    assert world.requests[0].trigger.startswith("Schedule - ")
+
+
+async def test_ten_thousand_schedules_wake_the_loop_only_when_one_is_due(world: World) -> None:
+    wishes = [
+        Wish(f"job-{n}", JobSettings(schedule=f"{n % 60} {n % 59} 3 * * *", timezone="UTC"))
+        for n in range(10_000)
+    ]
+    scheduler = await world.up(*wishes)
+    wakes = 0
+    first = scheduler._first
+
+    def counted() -> Any:
+        nonlocal wakes
+        wakes += 1
+        return first()
+
+    scheduler._first = counted  # type: ignore[method-assign]
+    await world.clock.advance(3600)  # 12:00 to 13:00: nothing is due
+    assert world.started == []
+    assert wakes < 10
