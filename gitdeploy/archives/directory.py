@@ -106,17 +106,21 @@ def _records(file: BinaryIO, end: _End) -> list[Record]:
 
 
 def _find_end(file: BinaryIO, length: int) -> _End:
-    """The one end record whose comment ends with the file."""
+    """The one end record whose comment ends with the file.
+
+    NULs may follow: bsdtar fills up its last block when it writes to a pipe.
+    """
     first = max(0, length - _END.size - _MAX_COMMENT)
     file.seek(first)
     tail = file.read(length - first)
+    filled = len(tail.rstrip(b"\0"))
     fitting, last = [], -1
     at = tail.find(_END_SIGNATURE)
     while at >= 0:
         if at + _END.size <= len(tail):
             last = at
             comment: int = _END.unpack_from(tail, at)[-1]
-            if at + _END.size + comment == len(tail):
+            if filled <= at + _END.size + comment <= len(tail):
                 fitting.append(at)
         at = tail.find(_END_SIGNATURE, at + 1)
     if len(fitting) > 1:

@@ -115,6 +115,12 @@ def test_data_descriptors_comments_and_folders_packed_as_nothing_are_taken(tmp_p
     assert files(tmp_path / "t") == {"a": b"1" * 50, "d/b": b"2"}
 
 
+def test_a_zip_filled_up_with_nuls_to_a_block_is_taken(tmp_path):
+    data = build(Item(b"a", b"x"), comment=b"c")
+    unpacked(data + bytes(10240 - len(data)), tmp_path / "t")
+    assert files(tmp_path / "t") == {"a": b"x"}
+
+
 def test_an_empty_zip_is_an_empty_directory(tmp_path):
     assert unpacked(build(), tmp_path / "t").manifest == {}
     assert os.listdir(tmp_path / "t") == []
