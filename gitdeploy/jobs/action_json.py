@@ -78,6 +78,8 @@ def parse_action(value: Any, *, key: str = "action") -> HttpAction:
         path, inner = given["errorAction"]
         parts = known_keys(path, expect_object(path, inner, _EXAMPLE), names[:3])
         other_scheme, other_request, other_policy = _core(path, inner, parts)
+        if "retryPolicy" not in parts:  # Azure's error action is retried as the action is
+            other_policy = policy
         other = ErrorAction(type=other_scheme, request=other_request, retry_policy=other_policy)
     return HttpAction(type=scheme, request=request, retry_policy=policy, error_action=other)
 
