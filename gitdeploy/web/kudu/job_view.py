@@ -7,7 +7,8 @@ import signal
 from gitdeploy.clock import rfc3339
 from gitdeploy.errors import NotFound
 from gitdeploy.home import Kind
-from gitdeploy.jobs import kudu_status
+from gitdeploy.jobs import Job, kudu_status
+from gitdeploy.net import shown
 from gitdeploy.store import Execution
 from gitdeploy.supervise import JobView, Supervisor
 from gitdeploy.web.forwarded import Way
@@ -60,7 +61,7 @@ def triggered(
     scheduled = job.settings.scheduled
     return shapes.TriggeredJob(
         name=job.name,
-        run_command=job.script or "",
+        run_command=job.script or _request_of(job),
         type="triggered",
         url=url,
         extra_info_url=way.page(app, "jobs", job.name),
@@ -102,6 +103,12 @@ def run(execution: Execution, way: Way, now: int) -> shapes.Run:
         peak_memory=execution.peak_memory,
         output_bytes=execution.output_bytes,
     )
+
+
+def _request_of(job: Job) -> str:
+    """What an action asks, without what may be secret in its address."""
+    action = job.settings.action
+    return "" if action is None else f"{action.request.method} {shown(action.request.uri)}"
 
 
 def signal_name(exit_code: int | None) -> str | None:
