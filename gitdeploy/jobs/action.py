@@ -56,7 +56,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     `maximum_interval`. As JSON intervals are ISO 8601 durations.
     """
 
-    retry_type: RetryType = "None"
+    retry_type: RetryType
     retry_count: int = 0
     retry_interval: timedelta = timedelta(0)
     maximum_interval: timedelta | None = None
@@ -70,12 +70,18 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
                 wait *= 2
 
 
-class ErrorAction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """The request that is made when the action and its retries have failed."""
+NO_RETRIES = RetryPolicy(retry_type="None")
+
+
+class ErrorAction(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The request that is made when the action and its retries have failed.
+
+    Its policy is always written: where none is read the action's own holds.
+    """
 
     type: Literal["Http", "Https"]
     request: HttpRequest
-    retry_policy: RetryPolicy = RetryPolicy()
+    retry_policy: RetryPolicy = NO_RETRIES
 
 
 class HttpAction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -83,7 +89,7 @@ class HttpAction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
     type: Literal["Http", "Https"]
     request: HttpRequest
-    retry_policy: RetryPolicy = RetryPolicy()
+    retry_policy: RetryPolicy = NO_RETRIES
     error_action: ErrorAction | None = None
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gitdeploy.jobs.action import (
+    NO_RETRIES,
     Authentication,
     ErrorAction,
     HttpAction,
@@ -99,7 +100,7 @@ def _core(
     if "type" in given and given["type"][1].lower() != scheme.lower():
         path, word = given["type"]
         raise refuse(path, word, f"the request's uri is {scheme.lower()}", "Write one of them.")
-    policy = _policy(*given["retryPolicy"]) if "retryPolicy" in given else RetryPolicy()
+    policy = _policy(*given["retryPolicy"]) if "retryPolicy" in given else NO_RETRIES
     return scheme, request, policy
 
 
@@ -224,7 +225,7 @@ def _policy(key: str, value: Any) -> RetryPolicy:
         path, inner = given["maximumInterval"]
         raise refuse(path, inner, "only exponential retries have it", "Remove it.")
     if chosen == "None":
-        return RetryPolicy()
+        return NO_RETRIES
     fixed = chosen == "Fixed"
     count = expect_integer(*given["retryCount"], 1, MAX_RETRIES) if "retryCount" in given else None
     return RetryPolicy(
