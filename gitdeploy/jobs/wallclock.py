@@ -13,6 +13,8 @@ from typing import NamedTuple
 SECOND = timedelta(seconds=1)
 _LOOK = timedelta(hours=12)
 """How closely changes are looked for: none of the zones' changes of an offset lasted less."""
+_NEAR = timedelta(hours=3)
+"""Around a gap of a zone given by POSIX rules."""
 _LAST_YEAR = 2100
 
 
@@ -46,6 +48,8 @@ def instant(naive: datetime, place: tzinfo) -> datetime:
         return first
     # in a gap: PEP 495 takes the offset before it for fold=0 and the one behind it for fold=1
     early = naive.replace(tzinfo=place, fold=1).astimezone(UTC)
+    if early == first:  # dateutil's zones by POSIX rules take one offset for both
+        early, first = first - _NEAR, first + _NEAR
     return _transition(early, first, place)
 
 

@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gitdeploy.jobs import Schedule, ScheduleError
+from tests.unit.jobs import oracle
 
 BERLIN = "Europe/Berlin"
 
@@ -185,6 +186,21 @@ def test_one_that_never_matches_costs_little() -> None:
     assert time.process_time() - start < 2.0
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["* * * * * *", "0 */5 9-17 * * MON-FRI", "0 30 2 * * *", "59 59 23 31 12 *", "0 0 0 L 2 *"],
+)
+def test_the_next_due_time_is_found_well_within_a_millisecond(expression: str) -> None:
+    schedule = Schedule.parse(expression, BERLIN)
+    after = datetime(2026, 3, 1, tzinfo=UTC)
+    spent = []
+    for _ in range(50):
+        start = time.process_time()
+        after = schedule.next(after) or after
+        spent.append(time.process_time() - start)
+    assert sorted(spent)[25] < 0.001
+
+
 def test_the_end_of_the_calendar_is_no_crash() -> None:
     schedule = Schedule.parse("0 0 0 1 1 *", "UTC")
     assert schedule.next(datetime(9999, 6, 1, tzinfo=UTC)) is None
@@ -251,6 +267,34 @@ def test_it_agrees_with_croniter_where_clocks_do_not_change(
         assert found is not None
         assert found == oracle.get_next(datetime)
         now = found
+
+
+EDGES = [
+    (BERLIN, datetime(2026, 3, 28)),
+    (BERLIN, datetime(2026, 10, 24)),
+    ("America/New_York", datetime(2026, 3, 7)),
+    ("America/New_York", datetime(2026, 10, 31)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4)),
+    ("Australia/Lord_Howe", datetime(2026, 10, 3)),
+    ("Pacific/Apia", datetime(2011, 12, 29)),
+    ("Asia/Seoul", datetime(2028, 2, 28)),
+]
+in_days = st.tuples(
+    st.just("0"), fields(0, 59), fields(0, 23), st.just("*"), st.just("*"), fields(0, 6)
+).map(" ".join)
+
+
+@settings(deadline=None, max_examples=150)
+@given(in_days, st.sampled_from(EDGES), st.integers(-1000, 2000))
+def test_it_agrees_with_an_oracle_that_looks_at_every_minute(
+    expression: str, edge: tuple[str, datetime], minutes: int
+) -> None:
+    zone, day = edge
+    after = day.replace(tzinfo=UTC) + timedelta(minutes=minutes)
+    until = after + timedelta(days=3)
+    expected = oracle.walk(oracle.cron(expression), zone, after, until)[:60]
+    found = [t.astimezone(UTC) for t in Schedule.parse(expression, zone).occurrences(after, 60)]
+    assert [t for t in found if t <= until] == expected
 
 
 @settings(deadline=None, max_examples=150)
