@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitdeploy.jobs import JobSettings, parse_settings
+from gitdeploy.jobs import (
+    JobSettings,
+    Reference,
+    check_settings,
+    parse_action,
+    parse_recurrence,
+    parse_settings,
+)
 
 FILE = "App_Data/jobs/triggered/mail/settings.job"
 
@@ -45,6 +52,82 @@ def test_known_keys_are_typed_and_unknown_ones_kept() -> None:
         timeout=3600.0,
         raw=text,
     )
+
+
+def test_a_recurrence_an_action_and_what_overlaps_are_read() -> None:
+    action = {
+        "request": {
+            "method": "POST",
+            "uri": "https://example.com/",
+            "authentication": {"type": "Bearer", "token": {"setting": "TOKEN"}},
+        }
+    }
+    text = {
+        "recurrence": {"frequency": "day", "schedule": {"hours": [9], "minutes": [0]}},
+        "timezone": "Asia/Seoul",
+        "overlap": "Queue",
+        "action": action,
+    }
+    found, wrong = parse_settings(json.dumps(text).encode(), FILE)
+    assert wrong == []
+    assert found == JobSettings(
+        recurrence=parse_recurrence(text["recurrence"], timezone="Asia/Seoul"),
+        timezone="Asia/Seoul",
+        overlap="queue",
+        action=parse_action(action),
+        raw=text,
+    )
+    assert found.recurrence is not None
+    assert found.recurrence.timezone == "Asia/Seoul"
+    assert found.action is not None
+    assert found.action.request.authentication is not None
+    assert found.action.request.authentication.token == Reference(setting="TOKEN")
+    again = msgspec.json.decode(msgspec.json.encode(found), type=JobSettings)
+    assert again == found
+
+
+def test_a_schedule_and_a_recurrence_are_one_too_many() -> None:
+    text = b'{"schedule": "@daily", "recurrence": {"frequency": "day"}}'
+    found, wrong = parse_settings(text, FILE)
+    assert (found.schedule, found.recurrence) == (None, None)
+    ((key, _, reason, fix),) = problems(text)
+    assert [each.key for each in wrong] == [key] == ["recurrence"]
+    assert reason == "a job has a schedule or a recurrence, not both"
+    assert fix == "Remove one of them."
+
+
+def test_a_wrong_place_within_a_value_is_named_with_its_path() -> None:
+    text = b'{"recurrence": {"frequency": "day", "schedule": {"hours": [9, 25]}}, "overlap": 1}'
+    assert [(key, value) for key, value, _, _ in problems(text)] == [
+        ("recurrence.schedule.hours[1]", "25"),
+        ("overlap", "1"),
+    ]
+    found, _ = parse_settings(text, FILE)
+    assert (found.recurrence, found.overlap) == (None, "drop")
+
+
+def test_a_recurrence_in_an_unknown_zone_is_not_followed_elsewhere() -> None:
+    found, wrong = check_settings({"recurrence": {"frequency": "day"}, "timezone": "Mars"})
+    assert found.recurrence is None
+    assert [each.key for each in wrong] == ["timezone"]
+
+
+def test_a_secret_in_the_file_is_refused_and_not_shown() -> None:
+    request = {"method": "GET", "uri": "https://example.com/"}
+    secrets = {
+        "request.authentication.password": {
+            "authentication": {"type": "Basic", "username": "u", "password": "s3cret"}
+        },
+        "request.headers.authorization": {"headers": {"Authorization": "s3cret"}},
+    }
+    for place, given_secret in secrets.items():
+        text = json.dumps({"action": {"request": request | given_secret}})
+        ((key, value, reason, fix),) = problems(text)
+        assert key == f"action.{place}"
+        assert "secret" in reason
+        assert '{"setting": "NAME"}' in fix
+        assert "s3cret" not in f"{value}{reason}{fix}"
+        assert parse_settings(text.encode(), FILE)[0].action is None
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
@@ -137,7 +220,18 @@ values = st.recursive(
     max_leaves=10,
 )
 keys = st.sampled_from(
-    ["schedule", "timezone", "is_singleton", "is_in_place", "stopping_wait_time", "timeout", "x"]
+    [
+        "schedule",
+        "timezone",
+        "is_singleton",
+        "is_in_place",
+        "stopping_wait_time",
+        "timeout",
+        "x",
+        "recurrence",
+        "overlap",
+        "action",
+    ]
 )
 
 
