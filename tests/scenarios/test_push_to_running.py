@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 
 from tests.scenarios.actors import Developer, Server
 from tests.support import eventually, git
@@ -274,12 +276,20 @@ async def test_a_client_that_leaves_does_not_stop_the_deployment(
         cwd=repo.path,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stderr is not None
     while b"building" not in await asyncio.wait_for(process.stderr.readline(), 20):
         pass
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # git-remote-http, which holds the connection, too
     await process.wait()
+    latest = "/apps/demo/api/deployments/latest"
+    assert not (await server.call("GET", latest, status=202))["complete"]
+
+    async def complete() -> bool:
+        return bool((await server.call("GET", latest))["complete"])
+
+    await eventually(complete)
     await server.says("ticker", "tick")
 
 
