@@ -1,18 +1,10 @@
-"""An HTTP action out of JSON, checked; what Azure Scheduler took for http and https is taken.
-
-Retries may also be spelt as Logic Apps do (`type`, `count`, `interval`). Limits and defaults of
-fixed retries: scheduler-concepts-terms.md (5 times, each minute; at most 20), of exponential ones
-logic-apps-exception-handling.md.
-"""
+"""An HTTP action out of JSON, checked; what Azure Scheduler took for http and https is taken."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
-
-import msgspec
 
 from gitdeploy.jobs.action import (
     NO_RETRIES,
@@ -22,26 +14,23 @@ from gitdeploy.jobs.action import (
     HttpRequest,
     Reference,
     RetryPolicy,
-    RetryType,
     Value,
 )
 from gitdeploy.jobs.checks import (
     expect_choice,
-    expect_integer,
     expect_object,
     expect_text,
     kind,
     known_keys,
     refuse,
 )
+from gitdeploy.jobs.retry_json import parse_retry_policy
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-MAX_RETRIES = 20
 MAX_URI = 2048
 MAX_HEADERS = 100
 MAX_VALUE = 8 << 10
 MAX_BODY = 256 << 10
-_LONGEST = timedelta(days=31)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _NAME = re.compile(r"[^\x00-\x1f=]{1,256}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -60,13 +49,6 @@ _OURS = frozenset(
     ]
 )
 _EXAMPLE = '{"type": "https", "request": {"method": "POST", "uri": "https://…"}}'
-_RETRY_TYPES: tuple[RetryType, ...] = get_args(RetryType)
-_RETRY_ALIASES = {
-    "type": "retryType",
-    "count": "retryCount",
-    "interval": "retryInterval",
-    "maximum": "maximumInterval",
-}
 
 
 def parse_action(value: Any, *, key: str = "action") -> HttpAction:
@@ -100,7 +82,7 @@ def _core(
     if "type" in given and given["type"][1].lower() != scheme.lower():
         path, word = given["type"]
         raise refuse(path, word, f"the request's uri is {scheme.lower()}", "Write one of them.")
-    policy = _policy(*given["retryPolicy"]) if "retryPolicy" in given else NO_RETRIES
+    policy = parse_retry_policy(*given["retryPolicy"]) if "retryPolicy" in given else NO_RETRIES
     return scheme, request, policy
 
 
@@ -212,46 +194,3 @@ def _secret_value(key: str, value: Any) -> Value:
         reason = "it is too long, or has a control character"
         raise refuse(key, "…", reason, "Mend it.")
     return _value(key, value, MAX_VALUE * 4)
-
-
-def _policy(key: str, value: Any) -> RetryPolicy:
-    example = '{"retryType": "fixed", "retryInterval": "PT1M", "retryCount": 5}'
-    names = ("retryType", "retryCount", "retryInterval", "maximumInterval")
-    given = known_keys(key, expect_object(key, value, example), names, _RETRY_ALIASES)
-    if "retryType" not in given:
-        raise refuse(key, value, '"retryType" is missing', f"Write {example}.")
-    chosen = cast(RetryType, expect_choice(*given["retryType"], _RETRY_TYPES))
-    if chosen != "Exponential" and "maximumInterval" in given:
-        path, inner = given["maximumInterval"]
-        raise refuse(path, inner, "only exponential retries have it", "Remove it.")
-    if chosen == "None":
-        return NO_RETRIES
-    fixed = chosen == "Fixed"
-    count = expect_integer(*given["retryCount"], 1, MAX_RETRIES) if "retryCount" in given else None
-    return RetryPolicy(
-        retry_type=chosen,
-        retry_count=count or (5 if fixed else 4),
-        retry_interval=_interval(given, "retryInterval", timedelta(seconds=60 if fixed else 7)),
-        maximum_interval=None if fixed else _interval(given, "maximumInterval", timedelta(hours=1)),
-    )
-
-
-def _interval(given: dict[str, tuple[str, Any]], name: str, default: timedelta) -> timedelta:
-    """An ISO 8601 duration or a number of seconds."""
-    if name not in given:
-        return default
-    path, value = given[name]
-    fix = 'Write an ISO 8601 duration, as in "PT1M" or "PT30S".'
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise refuse(path, value, f"a duration is expected, not {kind(value)}", fix)
-    try:
-        found = (
-            timedelta(seconds=value)
-            if isinstance(value, int)
-            else msgspec.convert(value.strip().upper(), timedelta)
-        )
-    except (msgspec.ValidationError, OverflowError):
-        raise refuse(path, value, "it isn't a duration", fix) from None
-    if not timedelta(seconds=1) <= found <= _LONGEST:
-        raise refuse(path, value, "it isn't between 1 second and 31 days", fix)
-    return found

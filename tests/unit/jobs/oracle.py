@@ -15,6 +15,18 @@ from zoneinfo import ZoneInfo
 MINUTE = timedelta(minutes=1)
 DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Matches = Callable[[datetime], bool]
+# Around these the clocks of a zone are set, or a day is skipped, or a month or a year ends.
+EDGES = [
+    ("Europe/Berlin", datetime(2026, 3, 28)),
+    ("Europe/Berlin", datetime(2026, 10, 24)),
+    ("America/New_York", datetime(2026, 3, 7)),
+    ("America/New_York", datetime(2026, 10, 31)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4)),
+    ("Australia/Lord_Howe", datetime(2026, 10, 3)),
+    ("Pacific/Apia", datetime(2011, 12, 29)),
+    ("Asia/Seoul", datetime(2028, 2, 28)),
+    ("UTC", datetime(2027, 12, 30)),
+]
 
 
 def walk(matches: Matches, zone: str, after: datetime, until: datetime) -> list[datetime]:

@@ -234,7 +234,27 @@ def test_a_refusal_names_path_and_reason_and_no_secret(value: Any, key: str, rea
 
 
 keys = st.sampled_from(
-    ["type", "request", "uri", "method", "headers", "body", "authentication", "username", "password", "token", "retryPolicy", "retryType", "retryCount", "retryInterval", "maximumInterval", "errorAction", "setting", "secret", "X-A"]
+    [
+        "type",
+        "request",
+        "uri",
+        "method",
+        "headers",
+        "body",
+        "authentication",
+        "username",
+        "password",
+        "token",
+        "retryPolicy",
+        "retryType",
+        "retryCount",
+        "retryInterval",
+        "maximumInterval",
+        "errorAction",
+        "setting",
+        "secret",
+        "X-A",
+    ]
 )
 values = st.recursive(
     st.none()

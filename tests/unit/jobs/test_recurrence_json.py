@@ -153,7 +153,23 @@ def test_two_zones_are_refused() -> None:
 
 
 keys = st.sampled_from(
-    ["frequency", "interval", "startTime", "endTime", "count", "schedule", "timezone", "seconds", "minutes", "hours", "weekDays", "monthDays", "monthlyOccurrences", "day", "occurrence"]
+    [
+        "frequency",
+        "interval",
+        "startTime",
+        "endTime",
+        "count",
+        "schedule",
+        "timezone",
+        "seconds",
+        "minutes",
+        "hours",
+        "weekDays",
+        "monthDays",
+        "monthlyOccurrences",
+        "day",
+        "occurrence",
+    ]
 )
 values = st.recursive(
     st.none()
