@@ -8,26 +8,39 @@ reader makes a job, the server or another reader wait.
 
 from gitdeploy.logs.block import OutputBlock
 from gitdeploy.logs.job_reader import read_job, read_job_blocks
-from gitdeploy.logs.kudu import kudu_line, kudu_log
+from gitdeploy.logs.kudu import SystemLine, end_lines, kudu_line, shown_block, start_lines
+from gitdeploy.logs.kudu_file import KuduFile, Part, open_file
+from gitdeploy.logs.kudu_select import select_lines, select_system
 from gitdeploy.logs.lines import OutputLine, Splitter, Stream
+from gitdeploy.logs.match import Match
+from gitdeploy.logs.measure import Measures
 from gitdeploy.logs.reader import read_execution, read_execution_blocks, read_raw
 from gitdeploy.logs.remote import remote_lines
+from gitdeploy.logs.selected import ALL, Selection, select_execution, select_job
 from gitdeploy.logs.source import End, read_end
 from gitdeploy.logs.text import event_text, output_record, safe_text
 from gitdeploy.logs.trim import Trimmed, read_trimmed
 from gitdeploy.logs.watcher import Watcher
 
 __all__ = [
+    "ALL",
     "End",
+    "KuduFile",
+    "Match",
+    "Measures",
     "OutputBlock",
     "OutputLine",
+    "Part",
+    "Selection",
     "Splitter",
     "Stream",
+    "SystemLine",
     "Trimmed",
     "Watcher",
+    "end_lines",
     "event_text",
     "kudu_line",
-    "kudu_log",
+    "open_file",
     "output_record",
     "read_end",
     "read_execution",
@@ -38,4 +51,10 @@ __all__ = [
     "read_trimmed",
     "remote_lines",
     "safe_text",
+    "select_execution",
+    "select_job",
+    "select_lines",
+    "select_system",
+    "shown_block",
+    "start_lines",
 ]

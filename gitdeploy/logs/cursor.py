@@ -8,6 +8,7 @@ older than the newest listed and isn't listed itself was read to its end.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from gitdeploy.errors import Invalid
 
@@ -38,6 +39,16 @@ def parse_job(cursor: str | None) -> dict[str, Offsets]:
             raise _invalid(cursor)
         offsets[match[1]] = int(match[2]), int(match[3])
     return offsets
+
+
+def of_execution(offsets: Offsets) -> str:
+    """The cursor of a place in an execution."""
+    return f"o{offsets[0]}.e{offsets[1]}"
+
+
+def of_job(places: Mapping[str, Offsets]) -> str:
+    """The cursor of places in a job's executions."""
+    return ",".join(f"{name}:{of_execution(at)}" for name, at in places.items())
 
 
 def around(stream: int, offsets: Offsets) -> tuple[str, str]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
-from gitdeploy.clock import from_datetime
 from gitdeploy.logs import cursor
 from gitdeploy.logs.block import OutputBlock, block_batches, in_batches, last, line_batches
 from gitdeploy.logs.cursor import Offsets
 from gitdeploy.logs.lines import OutputLine
-from gitdeploy.logs.source import Source, merge, read_end
-from gitdeploy.logs.tail import count_lines, tail_start
+from gitdeploy.logs.places import execution_names, started, tail_places
+from gitdeploy.logs.source import Source, merge
 from gitdeploy.logs.watcher import Follower, Watcher
 
 
@@ -109,7 +107,7 @@ class _Reading:
             if not heads:
                 self._finish()
             if self._pending:
-                start = _started(self._pending[0])
+                start = started(self._pending[0])
                 if not heads or (start is not None and start <= min(heads)):
                     self._open(self._pending.pop(0))
                     continue
@@ -121,19 +119,7 @@ class _Reading:
 
     def start_at_tail(self, count: int) -> None:
         """Begin where at least the last `count` lines of all executions are still ahead."""
-        found = 0
-        oldest: int | None = None
-        for name in reversed(self._names()):
-            directory = self._executions / name
-            end = read_end(directory)
-            over = end is not None and (oldest is None or end.ended_at < oldest)
-            if found >= count and over:
-                break
-            files = directory / "stdout", directory / "stderr"
-            starts = tail_start(files[0], count), tail_start(files[1], count)
-            found += sum(count_lines(f, s, count) for f, s in zip(files, starts, strict=True))
-            self._places[name] = starts
-            oldest = _started(name)
+        self._places = tail_places(self._executions, self._names(), count)
         self._skip_to = max(self._places, default="")
 
     def follow_with(self, follower: Follower) -> None:
@@ -151,7 +137,7 @@ class _Reading:
 
     def _names(self) -> list[str]:
         try:
-            names = sorted(path.name for path in self._executions.iterdir() if path.is_dir())
+            names = execution_names(self._executions)
         except FileNotFoundError:
             self.removed = self._there
             return []
@@ -183,14 +169,3 @@ class _Reading:
         if all(other.name != self._opened for other in self._active):
             parts.append(self._newest_done)
         return ",".join([*parts, f"{source.name}:"])
-
-
-def _started(name: str) -> int | None:
-    """When an execution started (µs), from its id `yyyyMMddHHmmssffff`; None for other names."""
-    if len(name) < 18 or not name[:18].isdigit():
-        return None
-    try:
-        second = datetime.strptime(name[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return from_datetime(second) + int(name[14:18]) * 100

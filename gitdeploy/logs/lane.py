@@ -19,12 +19,15 @@ READ = 1 << 18  # bytes read at once on the event loop: ≈ 30 µs from the page
 class Lane:
     """Reads a stream's file in rounds: `look` fixes how far, then lines are taken up to there."""
 
-    def __init__(self, directory: Path, number: int, start: int, index: TimeIndex) -> None:
+    def __init__(
+        self, directory: Path, number: int, start: int, index: TimeIndex, limit: int | None = None
+    ) -> None:
         self.number = number
         self.stream = STREAMS[number]
         self.consumed = start  # offset behind the last line that was taken
         self._path = directory / self.stream
         self._index = index
+        self._limit = limit
         self._splitter = Splitter(start)
         self._fd = -1
         self._size = 0
@@ -55,6 +58,8 @@ class Lane:
             # Something truncated the file (`echo > /dev/stdout` does): what is there is new.
             self._restart(0)
             self._index.restart(self.number)
+        if self._limit is not None:
+            self._size = min(self._size, self._limit)
 
     def fill(self) -> bool:
         """Whether there is a piece to take in this round; reads on where it must."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,15 +36,28 @@ def has_ended(directory: Path) -> bool:
     return os.path.exists(end) or not os.path.exists(directory)  # noqa: PTH110  hot
 
 
-class Source:
-    """Both streams of an execution, read forward from `start`."""
+class Extent(NamedTuple):
+    """How far an execution's streams reach at one moment, and whether they were complete."""
 
-    def __init__(self, directory: Path, start: Offsets = (0, 0)) -> None:
+    sizes: Offsets
+    ended: bool
+
+
+class Source:
+    """Both streams of an execution, read forward from `start`, with `extent` no further than that."""
+
+    def __init__(
+        self, directory: Path, start: Offsets = (0, 0), extent: Extent | None = None
+    ) -> None:
         self.directory = directory
         self.name = directory.name
         self.ended = False
         self._index = TimeIndex(directory / "times", start)
-        self.lanes = tuple(Lane(directory, n, start[n], self._index) for n in (0, 1))
+        self._extent = extent
+        self.lanes = tuple(
+            Lane(directory, n, start[n], self._index, None if extent is None else extent.sizes[n])
+            for n in (0, 1)
+        )
 
     @property
     def offsets(self) -> Offsets:
@@ -55,7 +69,9 @@ class Source:
 
         An execution whose directory was removed has ended too.
         """
-        if not self.ended:
+        if self._extent is not None:
+            self.ended = self._extent.ended
+        elif not self.ended:
             self.ended = has_ended(self.directory)
         self._index.refresh()
         for lane in self.lanes:

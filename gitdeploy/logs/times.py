@@ -23,7 +23,7 @@ def entry(stream: int, offset: int, time: int) -> bytes:
     return RECORD.pack(stream, offset, time)
 
 
-def _newest(data: bytes, stream: int) -> tuple[int, int] | None:
+def newest_of(data: bytes, stream: int) -> tuple[int, int] | None:
     """Offset and time of the last record of a stream within whole records."""
     number = data[:: RECORD.size].rfind(stream)
     if number < 0:
@@ -48,7 +48,7 @@ def mend(path: Path) -> list[tuple[int, int]]:
             file.seek(start)
             data = file.read(size - start)
             for stream in (0, 1):
-                found = _newest(data, stream)
+                found = newest_of(data, stream)
                 if found is not None:
                     newest.setdefault(stream, found)
             size = start
@@ -160,7 +160,8 @@ class TimeIndex:
                 return False
             self._offset += len(data)
             wanted = [
-                (found := _newest(data, stream)) is not None and found[0] > self._positions[stream]
+                (found := newest_of(data, stream)) is not None
+                and found[0] > self._positions[stream]
                 for stream in (0, 1)
             ]
             if not any(wanted):
