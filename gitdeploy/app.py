@@ -21,7 +21,7 @@ from aiohttp import web
 from gitdeploy import __version__
 from gitdeploy.clock import SystemClock
 from gitdeploy.config import Options, split_listen
-from gitdeploy.deploy import Deployer
+from gitdeploy.deploy import Deployer, JobUploads
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Events, Redactor
 from gitdeploy.home import Home
@@ -107,10 +107,19 @@ class Server:
             instance=instance,
             ui_url=lambda app: f"{self.url}/ui/{app}/",
         )
+        self.uploads = JobUploads(
+            home=home,
+            store=self.store,
+            events=self.events,
+            clock=self._clock,
+            options=options,
+            supervisor=self.supervisor,
+        )
         for app in await self.store.apps.deleting():
             await self._remove(app)
         await self.supervisor.start()
         await self.deployer.start()
+        await self.uploads.start()
         services = Services(
             options=options,
             home=home,
@@ -121,6 +130,7 @@ class Server:
             upkeep=self.upkeep,
             deployer=self.deployer,
             supervisor=self.supervisor,
+            uploads=self.uploads,
             watcher=self.watcher,
             holders=self.holders,
             instance=instance,

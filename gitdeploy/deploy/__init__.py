@@ -6,5 +6,17 @@ supervisor should run, a record in the store, and a log of each attempt that any
 
 from gitdeploy.deploy.deployer import END, Deployer
 from gitdeploy.deploy.errors import DeployError
+from gitdeploy.deploy.packing import Parcel, check_filename
+from gitdeploy.deploy.uploads import JobUploads, swap_error
+from gitdeploy.supervise import SwapFailed
 
-__all__ = ["END", "DeployError", "Deployer"]
+__all__ = [
+    "END",
+    "DeployError",
+    "Deployer",
+    "JobUploads",
+    "Parcel",
+    "SwapFailed",
+    "check_filename",
+    "swap_error",
+]

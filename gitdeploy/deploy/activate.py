@@ -58,7 +58,8 @@ async def _swap(ctx: Context, prepared: Prepared) -> None:
     except BaseException:
         await prepared.abort()
         raise
-    found = await put_together(store, ctx.app, ctx.jobs, release)
+    uploads = await store.uploads.all(ctx.app)
+    found = await put_together(store, ctx.app, ctx.jobs, release, uploads)
     for kind, name in found.stale:
         await store.uploads.drop_settings(ctx.app, kind, name)
     try:
@@ -71,7 +72,8 @@ async def _swap(ctx: Context, prepared: Prepared) -> None:
 async def _desired(ctx: Context) -> Desired:
     release = msgspec.structs.replace(ctx.release, environment=ctx.environment, project=ctx.project)
     store = ctx.tools.store
-    found = await put_together(store, ctx.app, ctx.jobs, release)
+    uploads = await store.uploads.all(ctx.app)
+    found = await put_together(store, ctx.app, ctx.jobs, release, uploads)
     return Desired(
         app=ctx.app,
         release=release,
@@ -79,7 +81,7 @@ async def _desired(ctx: Context) -> Desired:
         jobs=found.jobs,
         settings=dict(ctx.settings),
         environment=ctx.environment_path,
-        uploads=await roots(store, ctx.paths, ctx.app),
+        uploads=roots(ctx.paths, uploads),
     )
 
 

@@ -42,7 +42,9 @@ async def validate(ctx: Context) -> Context:
 
 async def _tell_of_uploads(ctx: Context) -> None:
     """Where an uploaded job or settings given over the API meet what is deployed now."""
-    found = await put_together(ctx.tools.store, ctx.app, ctx.jobs, ctx.release)
+    store = ctx.tools.store
+    uploads = await store.uploads.all(ctx.app)
+    found = await put_together(store, ctx.app, ctx.jobs, ctx.release, uploads)
     for problem in found.problems:
         ctx.warn(describe(problem), problem.fix, job=problem.job, file=problem.file)
     for kind, name in found.stale:

@@ -17,7 +17,7 @@ from gitdeploy.jobs.action import (
 )
 from gitdeploy.jobs.action_json import parse_action
 from gitdeploy.jobs.arguments import split_arguments
-from gitdeploy.jobs.discover import discover
+from gitdeploy.jobs.discover import check_job_name, discover
 from gitdeploy.jobs.effective import Effective, Override, base_of, effective, with_settings
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError, SettingError
@@ -61,6 +61,7 @@ __all__ = [
     "SettingError",
     "allowed",
     "base_of",
+    "check_job_name",
     "check_settings",
     "command",
     "discover",

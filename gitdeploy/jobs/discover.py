@@ -10,16 +10,27 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from gitdeploy.errors import Invalid
 from gitdeploy.home import Kind
 from gitdeploy.jobs.job import Job, JobSettings, Problem
 from gitdeploy.jobs.scripts import NO_SCRIPT, NO_SCRIPT_FIX, Found, find_script
 from gitdeploy.jobs.settings import MAX_BYTES, parse_settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+MAX_NAME = 200
 _NAME_RULE = "a job's name begins with a letter or digit and has only letters, digits, - and _"
 _KINDS: tuple[Kind, ...] = ("continuous", "triggered")
 _SETTINGS = "settings.job"
 _MAX_DEPTH = 32
+
+
+def check_job_name(name: str) -> None:
+    """Raises Invalid where no job can have this name."""
+    if not NAME.match(name) or len(name) > MAX_NAME:
+        raise Invalid(
+            f"{name[:80]!r} can't be a job's name: {_NAME_RULE}.",
+            f"Use at most {MAX_NAME} of them.",
+        )
 
 
 class Listing(NamedTuple):

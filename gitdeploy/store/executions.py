@@ -130,6 +130,19 @@ class Executions:
         )
         return None if row is None else to_struct(Execution, row)
 
+    async def forget_job(self, app: str, kind: Kind, job: str) -> None:
+        """Forget all that a job did: its executions, keys, due times and when it was first seen."""
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute(
+                "DELETE FROM executions WHERE app = ? AND kind = ? AND job = ?", (app, kind, job)
+            )
+            if kind == "triggered":
+                for table in ("idempotency_keys", "occurrences", "schedule_anchors"):
+                    c.execute(f"DELETE FROM {table} WHERE app = ? AND job = ?", (app, job))  # noqa: S608
+
+        await self._db.write(work)
+
     async def forget_keys(self, before: int) -> None:
         """Forget idempotency keys that were used before then."""
         await self._db.write(

@@ -6,7 +6,7 @@ server; the next one adopts them.
 """
 
 from gitdeploy.supervise.context import Desired
-from gitdeploy.supervise.desired import put_together, roots
+from gitdeploy.supervise.desired import load, put_together, roots
 from gitdeploy.supervise.errors import SuperviseError, SwapFailed
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.supervisor import Supervisor
@@ -22,6 +22,7 @@ __all__ = [
     "SuperviseError",
     "Supervisor",
     "SwapFailed",
+    "load",
     "put_together",
     "roots",
 ]

@@ -153,6 +153,18 @@ class Supervisor:
             await self._idling.wake(app)
             yield
 
+    async def forget_job(self, app: str, kind: Kind, job: str) -> None:
+        """A job was deleted: stop it, and let the app's next state be the store's.
+
+        Returns when nothing of it runs any more.
+        """
+        await self.refresh(app, reason="deleted")
+        if kind == "triggered":
+            await self._runs.stop_job(app, job, reason="deleted")
+        for live in [*self._context.lives]:
+            if id_of(live.execution)[:3] == (app, kind, job):
+                await live.wait()
+
     async def enable(self, app: str, kind: Kind, job: str) -> None:
         """Start a job (a triggered one: its schedule) again. Raises NotFound."""
         await self._set_disabled(app, kind, job, disabled=False)

@@ -21,6 +21,7 @@ from gitdeploy.web.kudu import (
     schedules,
     settings,
     triggered,
+    uploads,
     webjobs,
 )
 from gitdeploy.web.middleware import around, expect, remember_sent
@@ -58,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     *passthrough.ROUTES,
     *triggered.ROUTES,
     *schedules.ROUTES,
+    *uploads.ROUTES,
     *deployments.ROUTES,
     *settings.ROUTES,
     *logstream.ROUTES,

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
-from gitdeploy.deploy import Deployer
+from gitdeploy.deploy import Deployer, JobUploads
 from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.events import Events
 from gitdeploy.home import Home
@@ -45,6 +45,7 @@ class Services:
     upkeep: Upkeep
     deployer: Deployer
     supervisor: Supervisor
+    uploads: JobUploads
     watcher: Watcher
     holders: Holders
     instance: str

@@ -128,6 +128,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         upkeep=upkeep,
         deployer=cast(Any, pipeline),
         supervisor=cast(Any, SimpleNamespace(asked=lambda _: None)),
+        uploads=cast(Any, None),
         watcher=cast(Any, None),
         holders=cast(Any, None),
         instance="test",
