@@ -107,15 +107,15 @@ async def preview(request: web.Request) -> web.Response:
         if wanted.schedule is not None and wrong[0].key == "schedule":
             Schedule.parse(wanted.schedule, settings.timezone)  # raises, with the position
         raise wrong[0]
-    schedule = schedule_of(settings, after)
+    anchor = after - timedelta(microseconds=1)  # a due time at `from` itself counts
+    schedule = schedule_of(settings, anchor)
     assert schedule is not None
     language = wanted.language or _language(request)
-    # a due time at `from` itself counts
-    dues = schedule.occurrences(after - timedelta(microseconds=1), wanted.count)
+    dues = schedule.occurrences(anchor, wanted.count)
     recurrence = settings.recurrence
     expression = settings.schedule
     if recurrence is not None:
-        expression = to_ncrontab(recurrence, after)
+        expression = to_ncrontab(recurrence, anchor)
     elif expression is not None:
         recurrence = from_ncrontab(expression, settings.timezone)
     return as_json(

@@ -67,6 +67,14 @@ async def test_a_preview_takes_a_recurrence_and_says_it_as_ncrontab(
     assert found["schedule"] == "0 15 6 * * 5L"
 
 
+async def test_a_start_at_the_asked_moment_itself_counts(admin: Client, shop: Site) -> None:
+    start = "2026-05-01T12:00:00Z"
+    recurrence = {"frequency": "day", "startTime": start}
+    body = {"recurrence": recurrence, "timezone": "UTC", "from": start, "count": 1}
+    found = (await admin.ask("POST", PREVIEW, body)).json
+    assert found["occurrences"][0]["utc"] == "2026-05-01T12:00:00.000000Z"
+
+
 async def test_one_that_ends_says_so(admin: Client, shop: Site) -> None:
     recurrence = {
         "frequency": "day",
