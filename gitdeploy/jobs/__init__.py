@@ -21,7 +21,7 @@ from gitdeploy.jobs.discover import check_job_name, discover
 from gitdeploy.jobs.effective import Effective, Override, base_of, effective, with_settings
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError, SettingError
-from gitdeploy.jobs.hosts import command
+from gitdeploy.jobs.hosts import command, host_error
 from gitdeploy.jobs.identity import is_shared, with_identity
 from gitdeploy.jobs.ids import execution_id, next_execution_id
 from gitdeploy.jobs.job import Host, Job, JobSettings, Overlap, Problem
@@ -69,6 +69,7 @@ __all__ = [
     "ended",
     "execution_id",
     "from_ncrontab",
+    "host_error",
     "is_shared",
     "job_environment",
     "kudu_status",

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from gitdeploy.errors import Invalid
 from gitdeploy.home import Kind
+from gitdeploy.jobs.hosts import missing_program
 from gitdeploy.jobs.job import Job, JobSettings, Problem
 from gitdeploy.jobs.scripts import NO_SCRIPT, NO_SCRIPT_FIX, Found, find_script
 from gitdeploy.jobs.settings import MAX_BYTES, parse_settings
@@ -79,7 +80,11 @@ def _job(root: Path, tree: _Tree, kind: Kind, name: str, path: str) -> tuple[Job
     if job.directory != path:
         problem = _problem(job, job.directory, "the path isn't UTF-8", "Rename the directory.")
         return replace(job, error=_error(problem)), [problem]
-    found = find_script(listing.files, lambda file: _why_not(root / path / file))
+    found = find_script(
+        listing.files,
+        lambda file: _why_not(root / path / file),
+        lambda host, file: missing_program(host, root / path / file),
+    )
     problems = _script_problems(job, found)
     settings = JobSettings()
     for file in sorted(listing.files):

@@ -63,6 +63,9 @@ def job_environment(
         variables["WEBJOBS_SHUTDOWN_FILE"] = str(shutdown_file)
     if port is not None:
         variables["WEBJOBS_PORT"] = str(port)
+    if job.host == "wine":  # a prefix per app; its chatter isn't the job's output
+        variables.setdefault("WINEPREFIX", str(home / ".wine"))
+        variables.setdefault("WINEDEBUG", "-all")
     if environment is not None:
         variables["VIRTUAL_ENV"] = str(environment)
         variables["PATH"] = f"{environment / 'bin'}{os.pathsep}{base}"

@@ -10,7 +10,7 @@ from gitdeploy.home import Kind
 from gitdeploy.jobs.action import HttpAction
 from gitdeploy.jobs.recurrence import Recurrence
 
-Host = Literal["bash", "python", "node", "self"]
+Host = Literal["wine", "pwsh", "bash", "php", "python", "node", "dotnet", "java", "self"]
 Overlap = Literal["drop", "queue", "allow"]
 
 

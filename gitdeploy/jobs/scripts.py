@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from gitdeploy.jobs.job import Host
 
 
 class Kind(NamedTuple):
-    """A kind of script: its extensions in order, its host, or what is missing to run it."""
+    """A kind of script: its extensions in order and its host."""
 
     extensions: tuple[str, ...]
-    host: Host | None
-    needs: str = ""
+    host: Host
 
 
 KINDS = (
-    Kind((".cmd", ".bat", ".exe"), None, "Windows or wine"),
-    Kind((".ps1",), None, "PowerShell"),
+    Kind((".cmd", ".bat", ".exe"), "wine"),
+    Kind((".ps1",), "pwsh"),
     Kind((".sh",), "bash"),
-    Kind((".php",), None, "PHP"),
+    Kind((".php",), "php"),
     Kind((".py",), "python"),
     Kind((".js",), "node"),
-    Kind((".fsx",), None, "F#"),
-    Kind((".jar",), None, "Java"),
+    Kind((".fsx",), "dotnet"),
+    Kind((".jar",), "java"),
 )
+Missing = Callable[[Host, str], str | None]
 NO_SCRIPT = "No runnable script file was found."
 NO_SCRIPT_FIX = "Add run.sh, run.py, run.js, or an executable file run that begins with #!."
 
@@ -40,60 +40,65 @@ class Found(NamedTuple):
     error: str | None = None
 
 
-def find_script(files: Iterable[str], runs_itself: Callable[[str], str | None]) -> Found:
+def find_script(
+    files: Iterable[str],
+    runs_itself: Callable[[str], str | None],
+    missing: Missing = lambda host, name: None,
+) -> Found:
     """Choose among the names of a directory's files.
 
     `run.<ext>` in the order of the kinds, then an executable `run`, then the first file with a
     known extension in that order. `runs_itself` says for a file named `run` why it can't be
-    executed, or None where it can. A `run.*` that isn't supported yet is never replaced by some
-    other file: that may be a module, not a script.
+    executed, or None where it can; `missing` which program of a script's host isn't installed
+    here. Such a script is passed over where one of its rank can be run, and taken where none can:
+    it runs once the program is there. A `run.*` is never replaced by some other file: that may be
+    a module, not a script.
     """
     names = sorted((name for name in files if _is_text(name)), key=lambda n: (n.lower(), n))
-    runs, passed = _runs(names)
-    if runs is not None:
-        return Found(*runs, passed)
+    runs = list(_in_order(names, lambda name, extension: name.lower() == f"run{extension}"))
+    if any(missing(host, name) is None for name, host in runs):
+        return _choose(runs, missing)
+    passed: tuple[tuple[str, str], ...] = ()
     for name in names:
         if name.lower() == "run":
             reason = runs_itself(name)
             if reason is None:
-                return Found(name, "self", passed)
+                return Found(name, "self", tuple(_without(runs, missing)))
             passed = (*passed, (name, reason))
+    if runs:
+        return _choose(runs, missing)
     if passed:
         name, reason = passed[0]
         return Found(None, None, passed, f"{name} {reason}.")
-    return _first(names)
+    return _choose(list(_in_order(names, _ends)), missing)
 
 
-def _runs(names: list[str]) -> tuple[tuple[str, Host] | None, tuple[tuple[str, str], ...]]:
-    passed: list[tuple[str, str]] = []
+def _in_order(names: list[str], fits: Callable[[str, str], bool]) -> Iterator[tuple[str, Host]]:
+    """The first file of each extension that fits, in the order of the kinds."""
     for kind in KINDS:
         for extension in kind.extensions:
-            for name in names:
-                if name.lower() == f"run{extension}":
-                    if kind.host is not None:
-                        return (name, kind.host), tuple(passed)
-                    passed.append((name, _unsupported(kind)))
-    return None, tuple(passed)
+            for name in [name for name in names if fits(name, extension)][:1]:
+                yield name, kind.host
 
 
-def _first(names: list[str]) -> Found:
-    passed: list[tuple[str, str]] = []
-    for kind in KINDS:
-        for extension in kind.extensions:
-            matching = [
-                n for n in names if n.lower().endswith(extension) and len(n) > len(extension)
-            ]
-            if matching and kind.host is not None:
-                return Found(matching[0], kind.host, tuple(passed))
-            passed += [(name, _unsupported(kind)) for name in matching[:1]]
-    if passed:
-        name, reason = passed[0]
-        return Found(None, None, tuple(passed), f"{name} {reason}.")
-    return Found(None, None, error=NO_SCRIPT)
+def _choose(scripts: list[tuple[str, Host]], missing: Missing) -> Found:
+    """The first whose host is here, else the first."""
+    if not scripts:
+        return Found(None, None, error=NO_SCRIPT)
+    here = [each for each in scripts if missing(each[1], each[0]) is None]
+    if not here:
+        return Found(*scripts[0])
+    before = scripts[: scripts.index(here[0])]
+    return Found(*here[0], tuple(_without(before, missing)))
 
 
-def _unsupported(kind: Kind) -> str:
-    return f"needs {kind.needs}, which isn't supported yet"
+def _without(scripts: list[tuple[str, Host]], missing: Missing) -> Iterator[tuple[str, str]]:
+    for name, host in scripts:
+        yield name, f"needs {missing(host, name)}, which isn't installed"
+
+
+def _ends(name: str, extension: str) -> bool:
+    return name.lower().endswith(extension) and len(name) > len(extension)
 
 
 def _is_text(name: str) -> bool:

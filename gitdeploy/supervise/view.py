@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gitdeploy.jobs import host_error
 from gitdeploy.jobs.job import Job
 from gitdeploy.supervise.appjobs import AppJobs
 from gitdeploy.supervise.runs import Runs
@@ -42,11 +43,12 @@ def view(job: Job, jobs: AppJobs, runs: Runs, scheduler: Scheduler) -> JobView:
             since=None if live is None else live.execution.started_at,
             next_due=scheduler.next_due(jobs.app, job.name),
             enabled=enabled,
-            error=job.error,
+            error=job.error or _host_error(job, jobs),
         )
     kept = jobs.continuous.get(job.name)
     if kept is None:
-        return JobView(job=job, status="Stopped", enabled=enabled, error=job.error)
+        error = job.error or _host_error(job, jobs)
+        return JobView(job=job, status="Stopped", enabled=enabled, error=error)
     live = kept.live
     return JobView(
         job=job,
@@ -58,3 +60,9 @@ def view(job: Job, jobs: AppJobs, runs: Runs, scheduler: Scheduler) -> JobView:
         enabled=enabled,
         error=job.error or kept.error,
     )
+
+
+def _host_error(job: Job, jobs: AppJobs) -> str | None:
+    """Looked at anew each time: it may have been installed meanwhile."""
+    source = jobs.source(*job.key)
+    return None if source is None else host_error(job, source.root)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitdeploy.jobs import Job, Problem, discover
+from gitdeploy.jobs import HostMissing, Job, Problem, command, discover
 from gitdeploy.jobs.scripts import find_script
 
 Write = Callable[..., Path]
@@ -125,44 +125,56 @@ def test_the_script_is_chosen_in_kudus_order(files: list[str], script: str, host
 
 
 @pytest.mark.parametrize(
-    ("file", "needs"),
+    ("file", "host", "program"),
     [
-        ("run.cmd", "Windows or wine"),
-        ("run.exe", "Windows or wine"),
-        ("run.ps1", "PowerShell"),
-        ("run.php", "PHP"),
-        ("run.fsx", "F#"),
-        ("run.jar", "Java"),
-        ("job.bat", "Windows or wine"),
+        ("run.cmd", "wine", "wine"),
+        ("run.exe", "wine", "wine"),
+        ("run.ps1", "pwsh", "pwsh"),
+        ("run.php", "php", "php"),
+        ("run.fsx", "dotnet", "dotnet"),
+        ("run.jar", "java", "java"),
+        ("job.bat", "wine", "wine"),
+        ("run.sh", "bash", "bash"),
     ],
 )
-def test_a_kind_that_is_not_supported_is_said(
-    tmp_path: Path, write: Write, file: str, needs: str
+def test_a_script_whose_host_is_missing_is_the_jobs_still(
+    tmp_path: Path,
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    host: str,
+    program: str,
 ) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
     write(f"App_Data/jobs/triggered/old/{file}")
-    job, problems = one(tmp_path)
-    assert job.script is None
-    assert job.error == f"{file} needs {needs}, which isn't supported yet."
-    assert problems[0].file == f"App_Data/jobs/triggered/old/{file}"
+    job, _ = one(tmp_path)
+    assert (job.script, job.host) == (file, host)
+    with pytest.raises(HostMissing) as caught:
+        command(job, root=tmp_path, environment=None)
+    assert caught.value.program == program
 
 
-def test_an_unsupported_run_is_not_replaced_by_a_module(tmp_path: Path, write: Write) -> None:
+def test_a_run_without_its_host_is_not_replaced_by_a_module(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
     write("App_Data/jobs/triggered/old/run.ps1")
     write("App_Data/jobs/triggered/old/helper.py")
-    job, _ = one(tmp_path)
-    assert job.script is None
-    assert job.error is not None
-    assert job.error.startswith("run.ps1 needs PowerShell")
+    assert one(tmp_path)[0].script == "run.ps1"
 
 
-def test_an_unsupported_run_beside_a_supported_one_is_passed_over_aloud(
-    tmp_path: Path, write: Write
+def test_a_run_without_its_host_beside_one_that_has_it_is_passed_over_aloud(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "bash").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     write("App_Data/jobs/triggered/both/run.cmd")
     write("App_Data/jobs/triggered/both/run.sh")
     job, problems = one(tmp_path)
     assert (job.script, job.error) == ("run.sh", None)
     assert problems[0].file.endswith("run.cmd")
+    assert "wine" in problems[0].reason
     assert "run.sh is run in its place" in problems[0].fix
 
 

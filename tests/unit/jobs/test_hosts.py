@@ -11,6 +11,7 @@ import pytest
 
 from gitdeploy.errors import Invalid
 from gitdeploy.jobs import HostMissing, Job, command
+from gitdeploy.jobs.hosts import is_dotnet
 from gitdeploy.jobs.job import Host
 
 ROOT = Path("/site")
@@ -79,3 +80,57 @@ def test_a_job_without_a_script_has_no_command() -> None:
     )
     with pytest.raises(Invalid, match="No runnable script"):
         command(broken, root=ROOT, environment=None)
+
+
+def test_every_other_host_has_its_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for program in ("php", "java", "pwsh", "dotnet", "wine"):
+        (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    at = "/site/App_Data/jobs/triggered/mail"
+    for script, host, words in (
+        ("run.php", "php", ("php", f"{at}/run.php")),
+        ("run.jar", "java", ("java", "-jar", f"{at}/run.jar")),
+        ("run.ps1", "pwsh", ("pwsh", "-NoProfile", "-NonInteractive", "-File", f"{at}/run.ps1")),
+        ("run.fsx", "dotnet", ("dotnet", "fsi", "--quiet", "--exec", f"{at}/run.fsx")),
+        ("run.exe", "wine", ("wine", f"{at}/run.exe")),
+    ):
+        argv = command(
+            job(script, host),  # type: ignore[arg-type]
+            root=ROOT,
+            environment=None,
+            arguments="a 'b c'",
+        )
+        assert argv == (str(tmp_path / words[0]), *words[1:], "a", "b c")
+
+
+def test_a_batch_file_gets_words_that_execute_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "wine").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    batch = job("run.cmd", "wine")
+    argv = command(batch, root=ROOT, environment=None, arguments="plain 'a & b' 'x&calc' 'y|z'")
+    script = "Z:\\site\\App_Data\\jobs\\triggered\\mail\\run.cmd"
+    assert argv[1:5] == ("cmd", "/d", "/c", script)
+    assert argv[5:] == ("plain", "a & b", "x^&calc", "y^|z")
+    for bad in ("%PATH%", 'a"b', "'a\nb'"):
+        with pytest.raises(Invalid, match="batch file"):
+            command(batch, root=ROOT, environment=None, arguments=f"'{bad}'" if '"' in bad else bad)
+
+
+def test_a_program_of_dotnet_is_told_by_its_header(tmp_path: Path) -> None:
+    file = tmp_path / "run.exe"
+    head = bytearray(1024)
+    head[:2] = b"MZ"
+    head[0x3C:0x40] = (0x80).to_bytes(4, "little")
+    head[0x80:0x84] = b"PE\0\0"
+    head[0x98:0x9A] = (0x20B).to_bytes(2, "little")
+    file.write_bytes(head)
+    assert not is_dotnet(file)
+    at = 0x98 + 112 + 14 * 8
+    head[at : at + 4] = (0x2008).to_bytes(4, "little")
+    file.write_bytes(head)
+    assert is_dotnet(file)
+    file.write_bytes(b"MZ")
+    assert not is_dotnet(file)
+    assert not is_dotnet(tmp_path / "none.exe")
