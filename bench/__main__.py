@@ -10,10 +10,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import output, push, swap, trigger
+from bench import keeping, output, push, schedules, swap, trigger
 from bench.table import Row, render
 
-BENCHES = {"push": push.run, "swap": swap.run, "trigger": trigger.run, "output": output.run}
+BENCHES = {
+    "push": push.run,
+    "swap": swap.run,
+    "trigger": trigger.run,
+    "output": output.run,
+    "schedules": schedules.run,
+    "keeping": keeping.run,
+}
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from gitdeploy.jobs.effective import Effective, Override, base_of, effective, wi
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError, SettingError
 from gitdeploy.jobs.hosts import command, host_error
-from gitdeploy.jobs.identity import is_shared, with_identity
+from gitdeploy.jobs.identity import is_shared, with_identities, with_identity
 from gitdeploy.jobs.ids import execution_id, next_execution_id
 from gitdeploy.jobs.job import Host, Job, JobSettings, Overlap, Problem
 from gitdeploy.jobs.recurrence import MonthlyOccurrence, Pattern, Recurrence
@@ -84,6 +84,7 @@ __all__ = [
     "split_arguments",
     "take_secrets",
     "to_ncrontab",
+    "with_identities",
     "with_identity",
     "with_settings",
 ]

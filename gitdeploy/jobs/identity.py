@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -23,20 +24,35 @@ _DOCUMENTATION = re.compile(
 def with_identity(
     job: Job, manifest: Manifest, *, settings: Mapping[str, str], environment: str | None
 ) -> Job:
-    """The job with its identity: a hash of its own files, the release's shared files, the app's
-    settings and the name of its Python environment.
+    """The job with its identity, see `with_identities`."""
+    [found] = with_identities([job], manifest, settings=settings, environment=environment)
+    return found
+
+
+def with_identities(
+    jobs: Iterable[Job],
+    manifest: Manifest,
+    *,
+    settings: Mapping[str, str],
+    environment: str | None,
+) -> list[Job]:
+    """The jobs with their identities: each a hash of its own files, the release's shared files,
+    the app's settings and the name of its Python environment.
 
     `manifest` has for each path (relative to the site's root) the git mode and the blob's id.
     Shared is what is in no job's directory, except documentation at the top.
     """
-    own = job.directory + "/"
-    digest = hashlib.sha256()
-    _add(digest, "job", [job.kind, job.name, job.directory, job.script or "", job.host or ""])
-    _add(digest, "own", _lines(manifest, lambda path: path.startswith(own)))
-    _add(digest, "shared", _lines(manifest, is_shared))
-    _add(digest, "settings", (f"{name}={settings[name]}" for name in sorted(settings)))
-    _add(digest, "environment", [environment or ""])
-    return replace(job, identity=digest.hexdigest())
+    paths = sorted(manifest)  # what is in one directory lies side by side
+    shared = _section("shared", (_line(manifest, path) for path in paths if is_shared(path)))
+    named = _section("settings", (f"{name}={settings[name]}" for name in sorted(settings)))
+    behind = shared + named + _section("environment", [environment or ""])
+    found = []
+    for job in jobs:
+        words = [job.kind, job.name, job.directory, job.script or "", job.host or ""]
+        own = (_line(manifest, path) for path in _below(paths, job.directory + "/"))
+        text = _section("job", words) + _section("own", own) + behind
+        found.append(replace(job, identity=hashlib.sha256(text).hexdigest()))
+    return found
 
 
 def is_shared(path: str) -> bool:
@@ -44,17 +60,20 @@ def is_shared(path: str) -> bool:
     return _OF_A_JOB.match(path) is None and _DOCUMENTATION.match(path) is None
 
 
-def _lines(manifest: Manifest, wanted: Callable[[str], bool]) -> Iterable[str]:
-    return (
-        f"{path}\0{mode:o} {blob}"
-        for path, (mode, blob) in sorted(manifest.items())
-        if wanted(path)
-    )
+def _below(paths: Sequence[str], prefix: str) -> Iterator[str]:
+    """Of sorted paths those that begin so."""
+    for index in range(bisect_left(paths, prefix), len(paths)):
+        if not paths[index].startswith(prefix):
+            return
+        yield paths[index]
 
 
-def _add(digest: hashlib._Hash, section: str, values: Iterable[str]) -> None:
+def _line(manifest: Manifest, path: str) -> str:
+    mode, blob = manifest[path]
+    return f"{path}\0{mode:o} {blob}"
+
+
+def _section(name: str, values: Iterable[str]) -> bytes:
     """Each value with its length before it, so that no two lists run into the same bytes."""
-    for value in (section, *values):
-        data = value.encode("utf-8", "surrogateescape")
-        digest.update(b"%d:" % len(data) + data)
-    digest.update(b";")
+    encoded = (value.encode("utf-8", "surrogateescape") for value in (name, *values))
+    return b"".join(b"%d:" % len(data) + data for data in encoded) + b";"
