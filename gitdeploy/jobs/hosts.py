@@ -6,6 +6,7 @@ words; what a host does with them by itself is kept from being more than words.
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import sys
@@ -27,6 +28,7 @@ _INSTALL = {
     "python3": "apt-get install python3",
     "wine": "apt-get install wine",
 }
+_ALTERNATIVES = "/etc/alternatives/"
 _BATCH = (".cmd", ".bat")
 _OF_CMD = frozenset('%"\r\n')
 """What cmd.exe reads even between quotes; such arguments can't be passed as they are."""
@@ -106,7 +108,7 @@ def python(environment: Path | None) -> str:
 
 def node() -> str:
     """Node.js; Debian named it nodejs for long."""
-    return shutil.which("nodejs") or _installed("node")
+    return shutil.which("node") or shutil.which("nodejs") or _installed("node")
 
 
 def _windows(script: Path, words: list[str]) -> tuple[str, ...]:
@@ -157,4 +159,7 @@ def _installed(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise HostMissing(program, _INSTALL[program])
+    link = Path(path)
+    if link.is_symlink() and str(link.readlink()).startswith(_ALTERNATIVES):
+        return os.path.realpath(path)  # a sandbox has no /etc/alternatives
     return path

@@ -28,8 +28,8 @@ SCRIPTS = {
 NEEDS = {"sh": "bash", "py": "python3", "js": "node", "php": "php", "cmd": "wine", "jar": "java"}
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+@pytest.fixture(params=["none", "sandbox"])
+async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     """Beside the machine's programs it has stand-ins for those that aren't in Debian."""
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -37,7 +37,9 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         (tools / name).write_text('#!/bin/sh\nprintf "%s|" "${0##*/}" "$@"; echo\n')
         (tools / name).chmod(0o755)
     path = f"{tools}:/usr/local/bin:/usr/bin:/bin"
-    made = Server(tmp_path / "home", "--isolation", "none", env={"PATH": path})
+    if request.param == "sandbox" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap isn't installed")
+    made = Server(tmp_path / "home", "--isolation", request.param, env={"PATH": path})
     await made.start()
     yield made
     await made.end()
