@@ -33,6 +33,9 @@ _RACY = 100_000_000
 
 T = TypeVar("T")
 
+_REPACKS = 3
+"""So many may come in a row while one object is looked for."""
+
 
 class Objects:
     """The object database below `directory` (a repository's `objects`)."""
@@ -104,7 +107,8 @@ class Objects:
             known = {pack.path.name: pack for pack in self._packs}
             packs: list[PackFile] = []
             for entry in os.scandir(directory):
-                if not entry.name.endswith(".idx"):
+                # `.tmp-…` is what a repack has under way: gone the next moment
+                if not entry.name.endswith(".idx") or entry.name.startswith("."):
                     continue
                 pack = known.get(entry.name[:-4] + ".pack")
                 if pack is None:
@@ -123,14 +127,15 @@ class Objects:
         self._listed = None
 
     def _retried(self, read: Callable[[], T]) -> T:
-        """Once more with a fresh listing where a pack went away under our hands."""
-        try:
-            return read()
-        except FileNotFoundError:
-            with self._lock:
-                self._packs = ()
-                self._listed = None
-            return read()
+        """Again with a fresh listing where a pack went away under our hands."""
+        for _ in range(_REPACKS):
+            try:
+                return read()
+            except FileNotFoundError:
+                with self._lock:
+                    self._packs = ()
+                    self._listed = None
+        return read()
 
     def _locate(self, oid: bytes) -> tuple[PackFile, int] | None:
         packs = self.packs()

@@ -149,6 +149,14 @@ def test_many_threads_read_while_git_repacks(repo: Path) -> None:
     assert failures == []
 
 
+def test_a_pack_that_a_repack_has_under_way_is_not_looked_at(repo: Path) -> None:
+    git("repack", "-q", "-a", "-d", cwd=repo)
+    (idx,) = (repo / "objects/pack").glob("pack-*.idx")
+    (idx.parent / f".tmp-1-{idx.name}").write_bytes(idx.read_bytes())
+    database = Objects(repo / "objects")
+    assert [pack.path.name for pack in database.packs()] == [idx.with_suffix(".pack").name]
+
+
 def test_a_broken_pack_is_named(repo: Path) -> None:
     git("repack", "-q", "-a", "-d", cwd=repo)
     (pack,) = (repo / "objects/pack").glob("*.pack")
