@@ -103,24 +103,33 @@ class Objects:
         if self._listed == state and (self._settled or not fresh):
             return self._packs
         with self._lock:
-            now = time.time_ns()
-            known = {pack.path.name: pack for pack in self._packs}
-            packs: list[PackFile] = []
-            for entry in os.scandir(directory):
-                # `.tmp-…` is what a repack has under way: gone the next moment
-                if not entry.name.endswith(".idx") or entry.name.startswith("."):
-                    continue
-                pack = known.get(entry.name[:-4] + ".pack")
-                if pack is None:
-                    try:
-                        pack = PackFile(directory / entry.name)
-                    except FileNotFoundError:  # repacked between listing and opening
-                        continue
-                packs.append(pack)
-            self._packs = tuple(packs)
-            self._listed = state
-            self._settled = now - stat.st_mtime_ns > _RACY
+            for _ in range(_REPACKS):
+                now = time.time_ns()
+                self._packs = self._list(directory)
+                self._listed = state
+                self._settled = now - stat.st_mtime_ns > _RACY
+                stat = directory.stat()
+                if (stat.st_ino, stat.st_mtime_ns) == state:
+                    break
+                # changed while it was read: neither old packs nor new ones may have been seen
+                state = (stat.st_ino, stat.st_mtime_ns)
             return self._packs
+
+    def _list(self, directory: Path) -> tuple[PackFile, ...]:
+        known = {pack.path.name: pack for pack in self._packs}
+        packs: list[PackFile] = []
+        for entry in os.scandir(directory):
+            # `.tmp-…` is what a repack has under way: gone the next moment
+            if not entry.name.endswith(".idx") or entry.name.startswith("."):
+                continue
+            pack = known.get(entry.name[:-4] + ".pack")
+            if pack is None:
+                try:
+                    pack = PackFile(directory / entry.name)
+                except FileNotFoundError:  # repacked between listing and opening
+                    continue
+            packs.append(pack)
+        return tuple(packs)
 
     def forget(self) -> None:
         """List the packs again at the next question."""
