@@ -16,8 +16,18 @@ IDLE_TIMEOUT = "WEBJOBS_IDLE_TIMEOUT"
 HISTORY_SIZE = "WEBJOBS_HISTORY_SIZE"
 HISTORY_DAYS = "WEBJOBS_HISTORY_DAYS"
 HISTORY_MB = "WEBJOBS_HISTORY_MB"
+LOG_TRIGGERED = "WEBJOBS_LOG_TRIGGERED_JOBS_TO_APP_LOGS"
 _STEERING = frozenset(
-    {STOPPED, DISABLE_SCHEDULE, RESTART_TIME, IDLE_TIMEOUT, HISTORY_SIZE, HISTORY_DAYS, HISTORY_MB}
+    {
+        STOPPED,
+        DISABLE_SCHEDULE,
+        RESTART_TIME,
+        IDLE_TIMEOUT,
+        HISTORY_SIZE,
+        HISTORY_DAYS,
+        HISTORY_MB,
+        LOG_TRIGGERED,
+    }
 )
 _STOPPING_WAIT = {"continuous": 5.0, "triggered": 30.0}
 
@@ -26,7 +36,8 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
     """What the app's settings ask of the supervisor; times in seconds.
 
     Kept of a job's ended executions are the newest `history_size`, no older than `history_days`,
-    with no more output than `history_mb` together (both ours, None: no limit).
+    with no more output than `history_mb` together (both ours, None: no limit). With
+    `triggered_logged` the output of runs is in the app's log too.
     """
 
     stopped: bool = False
@@ -36,6 +47,7 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
     history_size: int = 50
     history_days: float | None = None
     history_mb: float | None = None
+    triggered_logged: bool = False
 
 
 def steering(settings: Mapping[str, str]) -> Steering:
@@ -49,6 +61,7 @@ def steering(settings: Mapping[str, str]) -> Steering:
         history_size=max(1, int(_number(settings, HISTORY_SIZE, default.history_size))),
         history_days=_limit(settings, HISTORY_DAYS),
         history_mb=_limit(settings, HISTORY_MB),
+        triggered_logged=_flag(settings, LOG_TRIGGERED),
     )
 
 

@@ -15,7 +15,13 @@ from gitdeploy.errors import Invalid
 from gitdeploy.events import Entry
 from gitdeploy.home import Kind
 from gitdeploy.jobs import kudu_status
-from gitdeploy.logs import kudu_line, read_execution_blocks, read_job_blocks, remote_lines
+from gitdeploy.logs import (
+    kudu_line,
+    read_execution_blocks,
+    remote_lines,
+    select_execution,
+    select_job,
+)
 from gitdeploy.logs.cursor import parse_execution, parse_job
 from gitdeploy.store import Execution
 from gitdeploy.store.deployments import ENDED
@@ -24,11 +30,11 @@ from gitdeploy.web.iterators import close, following
 from gitdeploy.web.output import from_output
 from gitdeploy.web.requests import accepts, flag, integer
 from gitdeploy.web.route import STREAM
+from gitdeploy.web.selection import TAIL_MOST, selection
 from gitdeploy.web.services import services_of
 from gitdeploy.web.streams import Format, Item, Streamed, negotiate, resume_id, stream
 
 CLOSING = web.AppKey("closing", asyncio.Event)
-TAIL_MOST = 100_000
 T = TypeVar("T")
 Batches = AsyncIterator[Sequence[Streamed]]
 
@@ -52,12 +58,12 @@ async def follow_job(
     form = form or negotiate(request)
     after = _after(request)
     parse_job(after)
-    blocks = read_job_blocks(
+    blocks = select_job(
         services.watcher,
         services.home.app(app).executions(kind, job),
+        selection(request, services.clock.now(), tail=tail),
         after=after,
         follow=flag(request, "follow"),
-        tail=_tail(request, tail),
     )
     bound = {"app": app, "kind": kind, "job": job, "instance": services.instance}
     return await send(request, from_output(blocks, **bound), form=form)
@@ -75,17 +81,14 @@ async def follow_run(
     form = form or negotiate(request)
     after = _after(request)
     parse_execution(after)
+    selected = selection(request, services.clock.now(), tail=tail)
     directory = services.home.app(execution.app).execution(
         execution.kind, execution.job, execution.id
     )
     if not directory.is_dir():  # it never started
         return await send(request, _nothing(), form=form)
-    blocks = read_execution_blocks(
-        services.watcher,
-        directory,
-        after=after,
-        follow=flag(request, "follow"),
-        tail=_tail(request, tail),
+    blocks = select_execution(
+        services.watcher, directory, selected, after=after, follow=flag(request, "follow")
     )
     return await send(request, from_output(blocks, **_bound(execution)), form=form)
 
@@ -134,7 +137,7 @@ async def follow_app(request: web.Request) -> web.StreamResponse:
     services, app = services_of(request), request.match_info["app"]
     journal = services.events.app_journal(app)
     follow = flag(request, "follow", True)
-    tail = _tail(request, None)
+    tail = integer(request, "tail", highest=TAIL_MOST)
     start = _after_number(request)
     head: list[Entry] = []
     if start is None:
@@ -232,11 +235,6 @@ def _after_number(request: web.Request) -> int | None:
     if not (after.isascii() and after.isdigit()) or len(after) > 18:
         raise Invalid(f"The id {after[:60]!r} isn't one of this stream.", "Send one it has given.")
     return int(after)
-
-
-def _tail(request: web.Request, default: int | None) -> int | None:
-    tail = integer(request, "tail", highest=TAIL_MOST)
-    return default if tail is None else tail
 
 
 async def _nothing() -> Batches:

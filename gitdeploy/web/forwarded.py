@@ -52,6 +52,10 @@ class Way:
         """An address below the app's `/api`; each part is quoted."""
         return "/".join((f"{self.app(app)}/api", *(quote(part, safe="") for part in parts)))
 
+    def vfs(self, app: str, *parts: str) -> str:
+        """A file's address as Kudu gives it, below the app's `/vfs`; each part is quoted."""
+        return "/".join((f"{self.app(app)}/vfs", *(quote(part, safe="") for part in parts)))
+
     def page(self, *parts: str) -> str:
         """A page's address; it ends in a slash."""
         return "/".join((f"{self.base}/ui", *(quote(part, safe="") for part in parts), ""))

@@ -96,6 +96,12 @@ class Route:
 
 FOLLOW = Param("follow", "Stay and send what is still to come.", "boolean")
 TAIL = Param("tail", "Begin with the newest N lines.", "integer")
+SELECT = (
+    TAIL,
+    Param("since", "Only what is as new: `10m`, seconds, `@EPOCH` or RFC 3339."),
+    Param("grep", "Only lines with this text in them."),
+    Param("ignore_case", "Compare the text in any case.", "boolean"),
+)
 AFTER = Param("after", "Go on behind this id; `Last-Event-ID` does the same.")
 NO_CONTENT = Answer("Done.", media=())
 FOUND = Answer("Redirect.", media=(), headers=("Location",))

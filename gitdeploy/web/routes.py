@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 from aiohttp import web
 
+from gitdeploy.logs import Measures
 from gitdeploy.web import apps, health, hooks_in, tokens
 from gitdeploy.web.auth import THROTTLE
 from gitdeploy.web.fetching import FETCHER, Fetcher
@@ -22,6 +23,7 @@ from gitdeploy.web.kudu import (
     settings,
     triggered,
     uploads,
+    vfs,
     webjobs,
 )
 from gitdeploy.web.middleware import around, expect, remember_sent
@@ -63,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *deployments.ROUTES,
     *settings.ROUTES,
     *logstream.ROUTES,
+    *vfs.ROUTES,
     *session.ROUTES,
     *pages.ROUTES,
 )
@@ -76,6 +79,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[THROTTLE] = Throttle(services.clock)
     application[CLOSING] = asyncio.Event()
     application[FETCHER] = Fetcher(services)
+    application[vfs.MEASURES] = Measures()
     application[OPENAPI] = msgspec.json.encode(document(routes))
     application.router.register_resource(
         Table(routes, scm_domain=services.options.scm_domain, expect=expect)

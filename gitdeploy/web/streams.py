@@ -135,10 +135,10 @@ async def stream(
             return response
         beat = heartbeat if form == "sse" else None
         if form == "sse":
-            await _send(request, response, f"retry: {RETRY}\n\n".encode(), stall)
+            await write_all(request, response, f"retry: {RETRY}\n\n".encode(), stall)
         async for batch in _with_beats(request, batches, beat):
             for data in _portions(batch, form) if batch else (b":\n\n",):
-                if not await _send(request, response, data, stall):
+                if not await write_all(request, response, data, stall):
                     return response
         if not _gone(request):
             await response.write_eof()
@@ -250,7 +250,7 @@ async def _with_beats(
             await cancelled(pending)
 
 
-async def _send(
+async def write_all(
     request: web.Request, response: web.StreamResponse, data: bytes, stall: float
 ) -> bool:
     """Write it all; False where the client left or took nothing for `stall` seconds."""
@@ -262,7 +262,7 @@ async def _send(
                 transport = request.transport
                 size = 0 if transport is None else transport.get_write_buffer_size()
                 if transport is None or (left is not None and size >= left):
-                    _cut(request)
+                    cut(request)
                     return False
                 left = size
             writing.result()
@@ -272,6 +272,7 @@ async def _send(
     return True
 
 
-def _cut(request: web.Request) -> None:
+def cut(request: web.Request) -> None:
+    """Break the connection off, so that the client sees that it hasn't got everything."""
     if request.transport is not None:
         request.transport.abort()

@@ -222,8 +222,8 @@ async def test_bytes_and_long_lines_arrive_as_they_were_written(
     ):
         run = await ran(server, job)
         assert run["status"] == "Success"
-        assert await curl(run["output_url"]) == written
-        records = await curl("-H", "Accept: application/x-ndjson", run["output_url"])
+        assert await curl(f"{run['url']}/log") == written
+        records = await curl("-H", "Accept: application/x-ndjson", f"{run['url']}/log")
         lines = [json.loads(line) for line in records.splitlines()]
         assert len(lines) == (3 if job == "long" else written.count(b"\n"))
     assert [line.get("cut") for line in lines] == [None, None]

@@ -12,7 +12,7 @@ from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import continuous, find
 from gitdeploy.web.kudu.paths import API, spellings
-from gitdeploy.web.route import AFTER, FOLLOW, TAIL, Answer, Route, stream
+from gitdeploy.web.route import AFTER, FOLLOW, SELECT, Answer, Route, stream
 from gitdeploy.web.services import services_of
 
 _KIND: Final = "continuous"
@@ -117,7 +117,7 @@ ROUTES = (
         scope="read",
         summary="The job's output.",
         tag="jobs",
-        query=(FOLLOW, TAIL, AFTER),
+        query=(FOLLOW, *SELECT, AFTER),
         answers=stream("Line by line."),
     ),
 )

@@ -13,6 +13,7 @@ from gitdeploy.store import Execution
 from gitdeploy.supervise import JobView, Supervisor
 from gitdeploy.web.forwarded import Way
 from gitdeploy.web.kudu import shapes
+from gitdeploy.web.kudu.paths import DATA, JOB_LOG, OUTPUT_LOG, SCHEDULER_LOG
 
 _SIGNALLED = 128
 FAMILY: dict[Kind, str] = {"continuous": "continuouswebjobs", "triggered": "triggeredwebjobs"}
@@ -44,7 +45,7 @@ def continuous(view: JobView, app: str, way: Way, instance: str) -> shapes.Conti
         settings=job.settings.raw,
         status=view.status,
         detailed_status=f"{instance} - {view.status}",
-        log_url=f"{url}/log",
+        log_url=way.vfs(app, *DATA, "continuous", job.name, JOB_LOG),
         pid=view.pid,
         since=_time(view.since),
         restarts=view.restarts,
@@ -59,6 +60,7 @@ def triggered(
     job = view.job
     url = way.api(app, FAMILY["triggered"], job.name)
     scheduled = job.settings.scheduled
+    logs = way.vfs(app, *DATA, "triggered", job.name, SCHEDULER_LOG)
     return shapes.TriggeredJob(
         name=job.name,
         run_command=job.script or _request_of(job),
@@ -69,7 +71,7 @@ def triggered(
         using_sdk=False,
         settings=job.settings.raw,
         history_url=f"{url}/history",
-        scheduler_logs_url=f"{url}/scheduler_log" if scheduled else None,
+        scheduler_logs_url=logs if scheduled else None,
         latest_run=None if latest is None else run(latest, way, now),
         next_run=_time(view.next_due),
         enabled=view.enabled,
@@ -87,7 +89,9 @@ def run(execution: Execution, way: Way, now: int) -> shapes.Run:
         start_time=rfc3339(began),
         end_time=_time(execution.ended_at),
         duration=shapes.duration((execution.ended_at or now) - began),
-        output_url=f"{url}/log",
+        output_url=way.vfs(
+            execution.app, *DATA, "triggered", execution.job, execution.id, OUTPUT_LOG
+        ),
         error_url=None,
         url=url,
         job_name=execution.job,

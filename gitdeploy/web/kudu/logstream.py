@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from functools import partial
-from typing import Any, cast
-from urllib.parse import quote, unquote
+from dataclasses import replace
+from typing import Any
 
 from aiohttp import web
 
-from gitdeploy.errors import Invalid, NotFound
-from gitdeploy.home import Kind
-from gitdeploy.logs import OutputLine, kudu_line, output_record, read_job
-from gitdeploy.logs.cursor import parse_job
+from gitdeploy.errors import NotFound
+from gitdeploy.supervise.steering import steering
 from gitdeploy.web.following import follow_app, send
+from gitdeploy.web.kudu.merged import Merged, Wanted, parse_id
 from gitdeploy.web.kudu.paths import API, spellings
-from gitdeploy.web.requests import integer
-from gitdeploy.web.route import AFTER, TAIL, Param, Route, stream
-from gitdeploy.web.services import Services, services_of
-from gitdeploy.web.streams import Item, resume_id
-
-Key = tuple[Kind, str]
-_QUEUE = 16  # batches of at most 2000 lines; readers wait on their own place on the disk
-_TAIL_MOST = 10_000
-_LOOK = ("deploy.succeeded", "run.started", "job.started")
-_LEVEL = {"stdout": "INFO", "stderr": "ERR"}
+from gitdeploy.web.route import AFTER, SELECT, TAIL, Param, Route, stream
+from gitdeploy.web.selection import selection
+from gitdeploy.web.services import services_of
+from gitdeploy.web.streams import negotiate, resume_id
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -33,106 +23,30 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def logstream(request: web.Request) -> web.StreamResponse:
-    """The output of an app's jobs from now on, Kudu's lines in the text form."""
-    app = request.match_info["app"]
-    path = request.match_info.get("path", "").strip("/")
-    only = _selected(path)
+    """The output of an app's jobs from now on, Kudu's text where text is asked for."""
+    services, app = services_of(request), request.match_info["app"]
+    wanted = _wanted(request.match_info.get("path", "").strip("/"))
     cursors = parse_id(resume_id(request) or request.query.get("after"))
-    tail = integer(request, "tail", highest=_TAIL_MOST)
-    merged = _Merged(services_of(request), app, only, cursors, 0 if tail is None else tail)
-    return await send(request, merged.items())
+    form = negotiate(request)
+    chosen = selection(request, services.clock.now())
+    if chosen.tail is None and chosen.since is None:
+        chosen = replace(chosen, tail=0)
+    if wanted.application:
+        settings = steering(await services.store.apps.settings(app))
+        wanted = wanted._replace(kind=None if settings.triggered_logged else "continuous")
+    merged = Merged(services, app, wanted, cursors, chosen)
+    return await send(request, merged.items(notes=form == "text"), form=form)
 
 
-class _Merged:
-    """One reader a job, their batches in the order in which they come."""
-
-    def __init__(
-        self, services: Services, app: str, only: Key | None, cursors: dict[Key, str], tail: int
-    ) -> None:
-        self._services = services
-        self._app = app
-        self._only = only
-        self._cursors = dict(cursors)
-        self._tail = tail
-        self._queue: asyncio.Queue[tuple[Key, list[OutputLine]]] = asyncio.Queue(_QUEUE)
-        self._tasks: dict[Key | None, asyncio.Task[None]] = {}
-
-    async def items(self) -> AsyncIterator[list[Item]]:
-        self._begin_new(first=True)
-        self._tasks[None] = asyncio.create_task(self._watch())
-        try:
-            while True:
-                key, batch = await self._queue.get()
-                yield [self._item(key, line) for line in batch]
-        finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-    def _begin_new(self, *, first: bool) -> None:
-        """A reader for each job that has none; a job that came later is read from its start."""
-        for view in self._services.supervisor.jobs(self._app):
-            key = view.job.key
-            wanted = self._only is None or (
-                key[0] == self._only[0] and key[1].casefold() == self._only[1].casefold()
-            )
-            if wanted and key not in self._tasks:
-                tail = self._tail if first and key not in self._cursors else None
-                self._tasks[key] = asyncio.create_task(self._read(key, tail))
-
-    async def _watch(self) -> None:
-        """Notice jobs that a deployment brings."""
-        journal = self._services.events.app_journal(self._app)
-        async for entry in journal.read(journal.end, follow=True):
-            if entry.record["event"] in _LOOK:
-                self._begin_new(first=False)
-
-    async def _read(self, key: Key, tail: int | None) -> None:
-        lines = read_job(
-            self._services.watcher,
-            self._services.home.app(self._app).executions(*key),
-            after=self._cursors.get(key),
-            follow=True,
-            tail=tail,
-        )
-        async for batch in lines:
-            await self._queue.put((key, batch))
-
-    def _item(self, key: Key, line: OutputLine) -> Item:
-        self._cursors[key] = line.cursor
-        instance = self._services.instance
-        record = partial(
-            output_record, line, app=self._app, kind=key[0], job=key[1], instance=instance
-        )
-        text = kudu_line(line.ts, instance, _LEVEL[line.stream], line.line)
-        return Item(make_id(self._cursors), record, f"{text}\n".encode())
-
-
-def make_id(cursors: dict[Key, str]) -> str:
-    """The places in all logs as one id: `continuous/ticker=CURSOR;triggered/report=CURSOR`."""
-    return ";".join(f"{kind}/{quote(job, safe='')}={at}" for (kind, job), at in cursors.items())
-
-
-def parse_id(text: str | None) -> dict[Key, str]:
-    """The places in an id of this stream. Raises Invalid."""
-    cursors: dict[Key, str] = {}
-    for part in text.split(";") if text else ():
-        name, _, at = part.partition("=")
-        kind, _, job = name.partition("/")
-        if kind not in ("continuous", "triggered") or not job:
-            raise Invalid(f"The id {part[:60]!r} isn't one of this stream.", "Send one it gave.")
-        parse_job(at)
-        cursors[cast(Kind, kind), unquote(job)] = at
-    return cursors
-
-
-def _selected(path: str) -> Key | None:
-    """The job that a path names; None for all. Raises NotFound."""
-    if path in ("", "application", "jobs"):
-        return None
+def _wanted(path: str) -> Wanted:
+    """The jobs that a path names. Raises NotFound."""
+    if path in ("", "jobs"):
+        return Wanted()
+    if path.lower() == "application":  # a directory of Kudu's, whose disk knows no case
+        return Wanted(application=True)
     parts: list[Any] = path.removeprefix("jobs/").split("/")
-    if len(parts) == 2 and parts[0] in ("continuous", "triggered") and parts[1]:
-        return parts[0], parts[1]
+    if len(parts) <= 2 and parts[0] in ("continuous", "triggered") and parts[-1]:
+        return Wanted(parts[0], parts[1] if len(parts) == 2 else None)
     raise NotFound(
         f"There is no log {path[:100]!r}.", "Ask for jobs/continuous/NAME, or for all of them."
     )
@@ -160,7 +74,7 @@ ROUTES = (
         scope="read",
         summary="The output of the app's jobs, from now on.",
         tag="logs",
-        query=(TAIL, AFTER),
+        query=(*SELECT, AFTER),
         answers=stream("Lines."),
     ),
     Route(
@@ -170,9 +84,9 @@ ROUTES = (
         handler=logstream,
         operation="app.logstream_of",
         scope="read",
-        summary="The output of one job, `jobs/continuous/NAME`, from now on.",
+        summary="That of `jobs/KIND`, of `jobs/KIND/NAME`, or Kudu's `application` log.",
         tag="logs",
-        query=(TAIL, AFTER),
+        query=(*SELECT, AFTER),
         answers=stream("Lines."),
     ),
 )

@@ -1,4 +1,4 @@
-"""The other spellings of Kudu's paths, which its older clients use."""
+"""The other spellings of Kudu's paths, which its older clients use, and where its log files are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ _OLDER = (
     ("webjobs", "jobs"),
 )
 API = "/apps/{app}/api"
+
+DATA = ("data", "jobs")
+JOB_LOG = "job_log.txt"
+OUTPUT_LOG = "output_log.txt"
+SCHEDULER_LOG = "job_scheduler.log"
+STATUS = "status"
 
 
 def spellings(path: str) -> tuple[str, ...]:

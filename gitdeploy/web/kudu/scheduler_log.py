@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitdeploy.clock import rfc3339
-from gitdeploy.logs import kudu_line
+from gitdeploy.logs import SystemLine
 from gitdeploy.store import Occurrence
 from gitdeploy.supervise import JobView
 
+MOST = 1000
 
-def scheduler_lines(view: JobView, newest: Iterable[Occurrence], instance: str) -> list[str]:
+
+def scheduler_lines(view: JobView, newest: Iterable[Occurrence]) -> list[SystemLine]:
     """One line a due time, oldest first, then when the next is."""
     rows = list(newest)
     rows.reverse()
-    lines = [_line(row, instance) for row in rows]
+    lines = [_line(row) for row in rows]
     if view.next_due is not None:
         last = rows[-1].due_at if rows else view.next_due
         text = f"Next schedule expected in {rfc3339(view.next_due)}"
-        lines.append(kudu_line(last, instance, "SYS INFO", text))
+        lines.append(SystemLine(last, "INFO", text))
     return lines
 
 
-def _line(row: Occurrence, instance: str) -> str:
+def _line(row: Occurrence) -> SystemLine:
     if row.state == "started":
         note = f"Run {row.run} started" if row.run else "Run started"
-        return kudu_line(row.due_at, instance, "SYS INFO", row.note or note)
-    text = row.note or f"The occurrence was {row.state}"
-    return kudu_line(row.due_at, instance, "SYS WARN", text)
+        return SystemLine(row.due_at, "INFO", row.note or note)
+    return SystemLine(row.due_at, "WARN", row.note or f"The occurrence was {row.state}")

@@ -84,6 +84,17 @@ class ContinuousJob(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
 
 
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a directory; `mime` is `inode/directory` for one of those."""
+
+    name: str
+    size: int
+    mtime: str
+    mime: str
+    href: str
+    path: str
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """A deployment: `status` 0 Pending, 1 Building, 2 Deploying, 3 Failed, 4 Success.
 

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from gitdeploy.errors import Invalid, NotFound
+from gitdeploy.logs import select_system
 from gitdeploy.store import Execution
 from gitdeploy.supervise import RunRequest
 from gitdeploy.web import bodies
@@ -19,13 +20,13 @@ from gitdeploy.web.github import as_text
 from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import find, run, triggered
 from gitdeploy.web.kudu.paths import API, spellings
-from gitdeploy.web.kudu.scheduler_log import scheduler_lines
-from gitdeploy.web.requests import flag, integer
+from gitdeploy.web.kudu.scheduler_log import MOST, scheduler_lines
+from gitdeploy.web.requests import flag
 from gitdeploy.web.route import (
     AFTER,
     FOLLOW,
+    SELECT,
     STREAM,
-    TAIL,
     TEXT,
     Answer,
     Body,
@@ -34,6 +35,7 @@ from gitdeploy.web.route import (
     stream,
 )
 from gitdeploy.web.router import route_of
+from gitdeploy.web.selection import selection
 from gitdeploy.web.services import services_of
 from gitdeploy.web.streams import negotiate
 
@@ -131,11 +133,9 @@ async def log(request: web.Request) -> web.StreamResponse:
 async def scheduler_log(request: web.Request) -> web.Response:
     services, app = services_of(request), request.match_info["app"]
     view = find(services.supervisor, app, _KIND, request.match_info["job"])
-    limit = integer(request, "tail", highest=_HISTORY_MOST)
-    rows = await services.store.occurrences.newest(
-        app, view.job.name, limit=_HISTORY_MOST if limit is None else limit
-    )
-    return text("\n".join(scheduler_lines(view, rows, services.instance)))
+    rows = await services.store.occurrences.newest(app, view.job.name, limit=MOST)
+    lines = select_system(scheduler_lines(view, rows), selection(request, services.clock.now()))
+    return text(b"".join(line.kudu(services.instance) for line in lines).decode())
 
 
 async def _execution(request: web.Request) -> Execution:
@@ -240,7 +240,7 @@ ROUTES = (
         scope="read",
         summary="A run's output.",
         tag="jobs",
-        query=(FOLLOW, TAIL, AFTER),
+        query=(FOLLOW, *SELECT, AFTER),
         answers=stream("Line by line."),
     ),
     Route(
@@ -252,7 +252,7 @@ ROUTES = (
         scope="read",
         summary="What became of the job's due times.",
         tag="jobs",
-        query=(TAIL,),
+        query=SELECT,
         answers={200: Answer("Line by line, oldest first.", str, (TEXT,))},
     ),
 )

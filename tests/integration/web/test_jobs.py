@@ -40,9 +40,12 @@ async def test_a_continuous_job_has_kudus_fields(client: Client, server: Server)
     assert (await client.get(job["url"])).json["pid"] == job["pid"]
 
     async def log() -> str:
-        return str((await client.get(job["log_url"])).text)
+        text = str((await client.get(job["log_url"])).text)
+        return text if "tick 1\n" in text else ""
 
-    assert (await eventually(log)).startswith("tick 1\n")
+    base = f"{server.url}/apps/shop/vfs/data/jobs"
+    assert job["log_url"] == f"{base}/continuous/ticker/job_log.txt"
+    assert re.search(r"^\[[^]]+: INFO\] tick 1$", await eventually(log), re.M)
 
 
 async def test_stop_ends_the_process_and_start_brings_a_new_one(
@@ -71,8 +74,11 @@ async def test_a_triggered_job_has_kudus_fields(client: Client, server: Server) 
     assert report["history_url"] == f"{server.url}{API}/triggeredwebjobs/report/history"
     assert nightly["settings"] == {"schedule": "0 0 3 * * *", "mine": 1}
     assert nightly["next_run"] is not None
+    data = f"{server.url}/apps/shop/vfs/data/jobs/triggered/nightly"
+    assert nightly["scheduler_logs_url"] == f"{data}/job_scheduler.log"
     log = await client.get(nightly["scheduler_logs_url"])
-    assert "Next schedule expected" in log.text
+    assert re.search(r": SYS INFO\] Next schedule expected in \d{4}-", log.text)
+    assert (await client.get(f"{API}/triggeredwebjobs/nightly/scheduler_log")).text == log.text
 
 
 async def test_a_run_is_accepted_recorded_and_readable(client: Client, server: Server) -> None:
@@ -98,7 +104,9 @@ async def test_a_run_is_accepted_recorded_and_readable(client: Client, server: S
     assert re.fullmatch(r"00:\d\d:\d\d\.\d{7}", str(run["duration"]))
     assert str(run["start_time"]).endswith("Z")
     assert run["url"] == location
-    log = await client.get(str(run["output_url"]))
+    data = f"{server.url}/apps/shop/vfs/data/jobs/triggered/report/{run['id']}"
+    assert (run["output_url"], run["error_url"]) == (f"{data}/output_log.txt", None)
+    log = await client.get(f"{location}/log")
     assert set(log.text.splitlines()) == {"reporting 3 two words", "trouble"}
     runs = (await client.get(f"{API}/triggeredwebjobs/report/history")).json["runs"]
     assert runs == [run]
@@ -218,6 +226,7 @@ async def test_the_log_stream_has_kudus_lines_of_every_job(client: Client) -> No
         await client.ask("POST", f"{API}/triggeredwebjobs/report/run")
         wanted = {b"tick", b"reporting", b"trouble"}
         async with asyncio.timeout(20):
+            assert (await response.content.readline()).endswith(b"log-streaming service.\n")
             async for line in response.content:
                 match = re.match(rb"\[\d\d/\d\d/\d{4} [\d:]{8} > \w{6}: (INFO|ERR )\] (\w+)", line)
                 assert match, line

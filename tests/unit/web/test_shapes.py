@@ -13,7 +13,7 @@ from gitdeploy.store import Token
 from gitdeploy.web.apps import branch_name
 from gitdeploy.web.fetching import without_credentials
 from gitdeploy.web.kudu.deployment_view import details, log_entries
-from gitdeploy.web.kudu.logstream import make_id, parse_id
+from gitdeploy.web.kudu.merged import make_id, parse_id
 from gitdeploy.web.kudu.shapes import duration
 from gitdeploy.web.principal import IMPLIED, new_secret, of_token
 
