@@ -7,9 +7,11 @@ Knows nothing of jobs or builds, which both start through it.
 from gitdeploy.sandbox.errors import SandboxError, SpawnError
 from gitdeploy.sandbox.holders import Holders, choose
 from gitdeploy.sandbox.port import Handle, Isolation, Spec
+from gitdeploy.sandbox.standby import MOST_STANDING
 from gitdeploy.sandbox.usage import Usage, measure
 
 __all__ = [
+    "MOST_STANDING",
     "Handle",
     "Holders",
     "Isolation",

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from gitdeploy.config import IsolationLevel
@@ -74,16 +74,16 @@ def of_this_boot(handle: Handle) -> bool:
     return handle.boot_id == procfs.boot_id()
 
 
-async def kill_all(members: Callable[[], Iterable[procfs.Stat]]) -> None:
+async def kill_all(members: Callable[[], Awaitable[Iterable[procfs.Stat]]]) -> None:
     """SIGKILL to all that `members` finds, again until it finds none that runs.
 
-    Each round sees what was forked during the one before. Looking at all of /proc takes
-    milliseconds, so it is done in a thread. Raises SandboxError where one can't be killed.
+    Each round sees what was forked during the one before. Raises SandboxError where one can't be
+    killed.
     """
     pause = 0.001
     deadline = time.monotonic() + _KILL_LIMIT
     while True:
-        found = [each for each in await asyncio.to_thread(_listed, members) if each.runs]
+        found = [each for each in await members() if each.runs]
         if not found:
             return
         if time.monotonic() > deadline:
@@ -96,10 +96,6 @@ async def kill_all(members: Callable[[], Iterable[procfs.Stat]]) -> None:
             procfs.send(each.pid, each.start, signal.SIGKILL)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 0.05)
-
-
-def _listed(members: Callable[[], Iterable[procfs.Stat]]) -> list[procfs.Stat]:
-    return list(members())
 
 
 async def let_go(pid: int, start: int, *, limit: float = _HOLDER_LIMIT) -> None:

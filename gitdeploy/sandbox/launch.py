@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitdeploy.sandbox import procfs
+from gitdeploy.sandbox.census import Census
 from gitdeploy.sandbox.errors import SpawnError
 from gitdeploy.sandbox.port import Spec
 
@@ -22,6 +23,7 @@ class Launcher:
     """The holders that this server started. They live on when the launcher is closed."""
 
     def __init__(self) -> None:
+        self.census = Census()
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._codes: dict[tuple[int, int], int] = {}
         self._reapers: dict[int, asyncio.Task[None]] = {}
@@ -91,6 +93,7 @@ class Launcher:
 
     async def close(self) -> None:
         """Stop watching; what runs goes on running."""
+        await self.census.close()
         reapers = list(self._reapers.values())
         for reaper in reapers:
             reaper.cancel()

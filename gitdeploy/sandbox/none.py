@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 from gitdeploy.sandbox import held, procfs
 from gitdeploy.sandbox.base import Base, kill_all, let_go, of_this_boot
+from gitdeploy.sandbox.census import Everybody
 from gitdeploy.sandbox.launch import Launcher, complete_environment
 from gitdeploy.sandbox.port import Handle, Spec
 from gitdeploy.sandbox.shell import first_child, hold
@@ -51,12 +51,15 @@ class NoIsolation(Base):
         if not of_this_boot(handle):
             return
         procfs.send(handle.pid, handle.pid_start, signal.SIGKILL)
-        await kill_all(lambda: session_members(handle))
+        await kill_all(lambda: self._members(handle))
         await let_go(handle.holder, handle.holder_start)
-        await kill_all(lambda: session_members(handle))
+        await kill_all(lambda: self._members(handle))
+
+    async def _members(self, handle: Handle) -> list[procfs.Stat]:
+        return session_members(await self._launcher.census.look(), handle)
 
 
-def session_members(handle: Handle) -> Iterator[procfs.Stat]:
+def session_members(everybody: Everybody, handle: Handle) -> list[procfs.Stat]:
     """Processes of the holder's session or below it, without the holder.
 
     A session's id can't become another process's pid while a member lives; where another process
@@ -64,19 +67,12 @@ def session_members(handle: Handle) -> Iterator[procfs.Stat]:
     """
     now = procfs.stat(handle.holder)
     if now is not None and now.start != handle.holder_start:
-        return
-    everybody = list(procfs.processes())
-    below = (
-        {handle.holder, handle.pid}
-        if procfs.find(handle.pid, handle.pid_start)
-        else {handle.holder}
-    )
-    grew = True
-    while grew:
-        size = len(below)
-        below |= {each.pid for each in everybody if each.parent in below}
-        grew = len(below) > size
-    for each in everybody:
-        inside = each.session == handle.holder or each.pid in below
-        if inside and each.pid != handle.holder and each.start >= handle.holder_start:
-            yield each
+        return []
+    first = [handle.holder]
+    found = {each.pid: each for each in everybody.sessions.get(handle.holder, ())}
+    if (job := procfs.find(handle.pid, handle.pid_start)) is not None:
+        first.append(job.pid)
+        found[job.pid] = job
+    found |= {each.pid: each for each in everybody.below(*first)}
+    found.pop(handle.holder, None)
+    return [each for each in found.values() if each.start >= handle.holder_start]

@@ -7,6 +7,7 @@ session and a marker in the environment, which a process that empties its enviro
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from gitdeploy.sandbox import held, procfs
 from gitdeploy.sandbox.base import Base, kill_all, let_go, of_this_boot
+from gitdeploy.sandbox.census import Everybody
 from gitdeploy.sandbox.cgroup import Cgroups
 from gitdeploy.sandbox.errors import SpawnError
 from gitdeploy.sandbox.launch import Launcher, complete_environment
@@ -138,11 +140,15 @@ class ProcessIsolation(Base):
         if record and record.cgroup:
             await self._cgroups.kill(Path(record.cgroup))
         elif mechanism == "marker":
-            await kill_all(lambda: _marked(handle))
+            await kill_all(lambda: self._members(handle))
         # In a namespace the holder is init: when it has ended, none is left.
         await let_go(handle.holder, handle.holder_start)
         if record and mechanism == "namespace":
             await let_go(record.outer, record.outer_start)
+
+    async def _members(self, handle: Handle) -> list[procfs.Stat]:
+        everybody = await self._launcher.census.look()
+        return await asyncio.to_thread(_marked, everybody, handle)
 
     def _missing(self, mechanism: held.Mechanism) -> str | None:
         if mechanism == "namespace" and shutil.which("unshare") is None:
@@ -169,10 +175,13 @@ def _unshare() -> Iterator[str]:
     yield from ("--pid", "--fork", "--mount-proc")
 
 
-def _marked(handle: Handle) -> Iterator[procfs.Stat]:
+def _marked(everybody: Everybody, handle: Handle) -> list[procfs.Stat]:
     """The session, the descendants, and whoever has the marker in its environment."""
     entry = f"{MARKER}={handle.directory}".encode()
-    yield from session_members(handle)
-    for each in procfs.processes():
-        if each.pid != handle.holder and procfs.environment_has(each.pid, entry):
-            yield each
+    marked = [
+        each
+        for session in everybody.sessions.values()
+        for each in session
+        if each.pid != handle.holder and procfs.environment_has(each.pid, entry)
+    ]
+    return [*session_members(everybody, handle), *marked]

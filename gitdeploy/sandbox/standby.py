@@ -29,7 +29,8 @@ WAITER = (
 )
 """What the waiting process is; the text it reads replaces it by the job's program."""
 
-_MOST = 8
+MOST_STANDING = 8
+"""So many holders stand by at most."""
 _IDLE_LIMIT = 600.0
 _PIPE = 60_000
 """Less than a pipe holds (64 KiB): writing never waits."""
@@ -102,7 +103,7 @@ class Stock:
     def put(self, fit: Hashable, standby: Standby) -> None:
         """Keep it for whoever asks for this `fit`, for ten minutes."""
         self._drop(fit)
-        if len(self._waiting) >= _MOST:
+        if len(self._waiting) >= MOST_STANDING:
             self._drop(next(iter(self._waiting)))
         timer = asyncio.get_running_loop().call_later(_IDLE_LIMIT, self._drop, fit)
         self._waiting[fit] = standby, timer

@@ -40,17 +40,17 @@ class AppJobs:
 
     def job(self, kind: Kind, name: str) -> Job | None:
         """A desired job; names are matched without regard to case where no exact one is there."""
-        jobs = [] if self.desired is None else [j for j in self.desired.jobs if j.kind == kind]
-        exact = next((job for job in jobs if job.name == name), None)
-        folded = (job for job in jobs if job.name.casefold() == name.casefold())
-        return exact or next(folded, None)
+        if self.desired is None:
+            return None
+        index = self.desired.index
+        return index.exact.get((kind, name)) or index.folded.get((kind, name.casefold()))
 
     def source(self, kind: Kind, name: str, desired: Desired | None = None) -> Source | None:
         """A job as it would be started from a desired state (default: the one in force)."""
         desired = desired or self.desired
         if desired is None:
             return None
-        job = next((j for j in desired.jobs if j.key == (kind, name)), None)
+        job = desired.index.exact.get((kind, name))
         return None if job is None else Source(desired=desired, job=job)
 
     def plan(self, desired: Desired | None) -> list[Action]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -18,13 +19,21 @@ from gitdeploy.jobs.job import Job
 from gitdeploy.logs import Watcher
 from gitdeploy.sandbox import Holders
 from gitdeploy.store import Release, Store
+from gitdeploy.supervise.gate import Gate
 from gitdeploy.supervise.steering import process_identity
 
 if TYPE_CHECKING:
     from gitdeploy.supervise.live import Live
 
 
-class Desired(msgspec.Struct, frozen=True, kw_only=True):
+class Index(NamedTuple):
+    """Jobs by kind and name; `folded` without regard to case, the first of each."""
+
+    exact: dict[tuple[Kind, str], Job]
+    folded: dict[tuple[Kind, str], Job]
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The jobs that an app should have, from which release and with which settings.
 
     `root` is the site's root in the release (None where nothing was deployed yet), `settings` the
@@ -39,6 +48,15 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str]
     environment: Path | None
     uploads: Mapping[str, Path] = {}
+
+    @cached_property
+    def index(self) -> Index:
+        """The jobs, to be found among thousands."""
+        index = Index({}, {})
+        for job in self.jobs:
+            index.exact.setdefault(job.key, job)
+            index.folded.setdefault((job.kind, job.name.casefold()), job)
+        return index
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +99,8 @@ class Context:
     instance: str
     lives: set[Live] = field(default_factory=set)
     """Every execution whose process runs (or whose end isn't recorded yet)."""
+    gate: Gate = field(default_factory=Gate)
+    """Through which processes are started, a few at a time."""
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     """Owned work that nobody waits for; close() does."""
 

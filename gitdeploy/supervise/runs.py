@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gitdeploy.errors import Conflict, GitdeployError, Invalid, NotFound
 from gitdeploy.jobs import HostMissing
+from gitdeploy.sandbox import MOST_STANDING
 from gitdeploy.store import Execution
 from gitdeploy.supervise.acting import start_action
 from gitdeploy.supervise.context import Context, Source
@@ -166,8 +167,13 @@ class Runs:
             live.log.exception("supervisor.failed", what="forgetting old runs")
 
     def _stand_by(self, source: Source) -> None:
-        """A job that ran by itself to its end is likely to run again."""
+        """A job that ran by itself to its end is likely to run again.
+
+        Not while others wait for their start, nor more at a time than may stand by.
+        """
         key = source.app, source.job.name
+        if self._context.gate.crowded or len(self._preparing) >= MOST_STANDING:
+            return
         if key not in self._preparing:
             work = self._prepare(source)
             task = self._preparing[key] = asyncio.create_task(work, name=f"prepare {key}")

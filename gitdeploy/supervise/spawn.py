@@ -52,7 +52,8 @@ async def spawn(
         await _make_directories(context, source, spec)
         if request.body is not None:
             spec = replace(spec, stdin=await asyncio.to_thread(_keep_body, spec, request.body))
-        handle = await context.holders.spawn(spec)
+        async with context.gate.passing():
+            handle = await context.holders.spawn(spec)
     except BaseException as failure:
         await _refused(context, execution, failure)
         raise
