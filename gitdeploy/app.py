@@ -30,7 +30,9 @@ from gitdeploy.repos import Repositories, Upkeep
 from gitdeploy.sandbox import choose
 from gitdeploy.store import Store
 from gitdeploy.supervise import Supervisor
-from gitdeploy.web import Runner, Services, build_application
+from gitdeploy.web import Runner, Services, build_application, finish
+
+_FORCED = 0.5  # seconds for what the grace wasn't enough for
 
 
 class StartError(GitdeployError):
@@ -49,6 +51,7 @@ class Server:
         self._lock = -1
         self._runner: web.AppRunner | None = None
         self._closed = False
+        self._ended: set[str] = set()
 
     async def start(self) -> None:
         """Open everything that lasts, take up what runs, then listen.
@@ -137,7 +140,7 @@ class Server:
             admin_token=self.admin_token,
             delete_app=self.delete_app,
         )
-        self._runner = Runner(build_application(services), shutdown_timeout=options.grace)
+        self._runner = Runner(build_application(services), shutdown_timeout=_FORCED)
         await self._runner.setup()
         await web.SockSite(self._runner, sock, backlog=1024).start()
         log.info("server.ready", url=self.url, isolation=self.holders.level)
@@ -151,13 +154,22 @@ class Server:
         if self._closed:
             return
         self._closed = True
-        await self._end("http", None if self._runner is None else self._runner.cleanup)
+        until = asyncio.get_running_loop().time() + self.options.grace
+        if self._runner is not None:
+            cut_off = partial(self._end, "deployer", self.deployer.close)
+            ending = partial(finish, self._runner, grace=self.options.grace, cut_off=cut_off)
+            await self._end("http", ending)
         for name in ("deployer", "supervisor", "upkeep", "repositories", "watcher"):
             room = getattr(self, name, None)
-            if name == "supervisor" and room is not None:
-                await self._end(name, partial(room.close, stop_jobs=stop_jobs))
-            else:
-                await self._end(name, None if room is None else room.close)
+            if room is None:
+                continue
+            close = room.close
+            if name == "supervisor":
+                close = partial(close, stop_jobs=stop_jobs)
+            elif name == "repositories":
+                left = until - asyncio.get_running_loop().time()
+                close = partial(close, grace=max(left, _FORCED))
+            await self._end(name, close)
         if hasattr(self, "events"):
             self.events.log.info("server.stopped")
             self.events.close()
@@ -167,9 +179,10 @@ class Server:
             os.close(self._lock)
             self._lock = -1
 
-    async def _end(self, room: str, close: Callable[[], Awaitable[None]] | None) -> None:
-        if close is None:
+    async def _end(self, room: str, close: Callable[[], Awaitable[None]]) -> None:
+        if room in self._ended:
             return
+        self._ended.add(room)
         try:
             await close()
         except Exception:

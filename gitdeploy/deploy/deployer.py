@@ -84,6 +84,11 @@ class Deployer:
         await recover.end_cut_off(self.store, self.events, self._clock, self._instance)
         await recover.tidy(self.store, self._home, self._clock, self._holders)
 
+    async def idle(self) -> None:
+        """Wait until no deployment is under way or waits for its turn."""
+        while self._attempts:
+            await asyncio.wait({attempt.ended for attempt in self._attempts.values()})
+
     async def close(self) -> None:
         """Cut off what is under way (it is recorded as failed) and wait until it has ended."""
         self._closed = True

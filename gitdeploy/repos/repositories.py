@@ -20,7 +20,6 @@ class Repositories:
 
     def __init__(self, home: Home, options: Options, log: Log) -> None:
         self._home = home
-        self._grace = options.grace
         self._log = log
         self._limits = Limits.of(options)
         self._open: dict[str, Repository] = {}
@@ -31,10 +30,10 @@ class Repositories:
         await asyncio.to_thread(self._clean)
         await self.answers.start()
 
-    async def close(self) -> None:
-        """Wait for pushes whose refs have moved, within the server's grace."""
+    async def close(self, *, grace: float = 30.0) -> None:
+        """Wait up to `grace` seconds for pushes whose refs have moved."""
         repositories = list(self._open.values())
-        await asyncio.gather(*(r.tasks.close(self._grace) for r in repositories))
+        await asyncio.gather(*(r.tasks.close(grace) for r in repositories))
         self._open.clear()
         await self.answers.close()
 

@@ -4,8 +4,9 @@ In: requests, held against one table of routes that says who may. Out: calls to 
 and their answers as JSON, streams or HTML. No decisions, no SQL.
 """
 
+from gitdeploy.web.closing import finish
 from gitdeploy.web.protocol import Runner
 from gitdeploy.web.routes import ROUTES, build_application
 from gitdeploy.web.services import SERVICES, Services
 
-__all__ = ["ROUTES", "SERVICES", "Runner", "Services", "build_application"]
+__all__ = ["ROUTES", "SERVICES", "Runner", "Services", "build_application", "finish"]

@@ -26,6 +26,11 @@ class Background:
         """Wait for work that must not stop half-way; cancelling the caller lets it go on."""
         return await asyncio.shield(self.start(work))
 
+    async def idle(self) -> None:
+        """Wait until nothing runs."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def close(self, *, grace: float) -> None:
         """Give what runs `grace` seconds to end, then cancel it."""
         if not self._tasks:
