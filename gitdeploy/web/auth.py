@@ -135,6 +135,7 @@ async def check_secret(request: web.Request, secret: str) -> Principal:
         raise _too_many(wait)
     principal = await _holder(services_of(request), hashed)
     if principal is None:
+        throttle.forget(hashed)
         count_failure(request, secret)
         raise Unauthorized
     throttle.succeeded(hashed)

@@ -42,7 +42,8 @@ class Throttle:
         """Take one try from the address, and one from all secrets that begin like this one."""
         now = self._clock.monotonic()
         for place in _places(address, secret):
-            self._empty_at[place] = max(self._empty_at.get(place, now), now) + _REFILL
+            full_at = max(self._empty_at.get(place, now), now) + _REFILL
+            self._empty_at[place] = min(full_at, now + _TRIES * _REFILL)
             self._empty_at.move_to_end(place)
         while len(self._empty_at) > _REMEMBERED:
             self._empty_at.popitem(last=False)
@@ -53,6 +54,10 @@ class Throttle:
         self._good.move_to_end(digest)
         while len(self._good) > _REMEMBERED:
             self._good.popitem(last=False)
+
+    def forget(self, digest: bytes) -> None:
+        """A secret with this digest has turned out wrong: it was revoked, or has expired."""
+        self._good.pop(digest, None)
 
     def known(self, digest: bytes) -> bool:
         """Whether a secret with this digest was right within the last hour."""

@@ -165,6 +165,22 @@ async def test_a_guesser_is_slowed_down_and_known_tokens_are_not(admin: Client) 
     assert (await admin.with_token(None).get("/healthz")).status == 200
 
 
+async def test_a_client_that_keeps_using_a_revoked_token_locks_out_nobody_for_long(
+    admin: Client, server: Server
+) -> None:
+    revoked = await admin.token_for("read")
+    assert (await revoked.get("/api/apps")).status == 200
+    assert (
+        await admin.ask("DELETE", f"/api/tokens/{(await admin.get('/api/tokens')).json[0]['id']}")
+    ).status == 204
+    found = {(await revoked.get("/api/apps")).status for _ in range(40)}
+    assert found == {401, 429}, "it is throttled like any other wrong token"
+    fresh = await admin.token_for("read")
+    answer = await fresh.get("/api/apps")
+    assert answer.status == 429
+    assert int(answer.headers["Retry-After"]) <= 6
+
+
 async def test_a_cookie_alone_opens_no_api_and_writes_nothing(admin: Client, shop: Site) -> None:
     stranger = admin.with_token(None)
     signed_in = await stranger.ask("POST", "/ui/sign-in", f"token={ADMIN}".encode())

@@ -80,6 +80,21 @@ def test_secrets_too_short_to_be_tokens_share_nothing(clock: Clock) -> None:
     assert throttle.wait("10.0.1.1", "guess") == 0
 
 
+def test_a_bucket_is_never_more_than_empty(clock: Clock) -> None:
+    throttle = Throttle(clock)
+    for _ in range(1000):  # they came at the same moment, or with a token that was good before
+        throttle.failed("1.1.1.1")
+    assert throttle.wait("1.1.1.1") == 6
+
+
+def test_what_isnt_right_any_more_isnt_known_any_more(clock: Clock) -> None:
+    throttle = Throttle(clock)
+    throttle.succeeded(b"x")
+    throttle.forget(b"x")
+    assert not throttle.known(b"x")
+    throttle.forget(b"never seen")
+
+
 def test_memory_is_bounded(clock: Clock) -> None:
     throttle = Throttle(clock)
     for number in range(20_000):
