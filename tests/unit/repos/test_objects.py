@@ -149,6 +149,28 @@ def test_many_threads_read_while_git_repacks(repo: Path) -> None:
     assert failures == []
 
 
+@pytest.mark.parametrize("question", ["has", "header", "read", "pieces", "present"])
+def test_a_loose_object_that_is_packed_while_it_is_looked_for_is_found(
+    question: str, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was in no pack a moment ago, and isn't loose any more."""
+    oid = bytes.fromhex(git("rev-parse", "HEAD", cwd=repo).stdout.strip())
+    database = Objects(repo / "objects")
+    real = database._loose
+
+    def packed_first(wanted: bytes) -> Path:
+        if real(wanted).exists():
+            git("repack", "-q", "-a", "-d", cwd=repo)
+        return real(wanted)
+
+    monkeypatch.setattr(database, "_loose", packed_first)
+    if question == "present":
+        assert database.present({oid, MISSING}) == {oid}
+    else:
+        assert getattr(database, question)(oid)
+    assert not real(oid).exists()
+
+
 def test_a_pack_that_a_repack_has_under_way_is_not_looked_at(repo: Path) -> None:
     git("repack", "-q", "-a", "-d", cwd=repo)
     (idx,) = (repo / "objects/pack").glob("pack-*.idx")
