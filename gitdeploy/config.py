@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +14,19 @@ import msgspec
 from gitdeploy.errors import GitdeployError
 
 IsolationLevel = Literal["none", "process", "sandbox"]
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_AT_LEAST_ONE = frozenset(
+    {
+        "keep_releases",
+        "max_path_length",
+        "max_refs",
+        "max_zip_entries",
+        "max_zip_ratio",
+        "max_unzipped_size",
+    }
+)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -123,7 +137,9 @@ def load(
     return options
 
 
-FIXED = frozenset({"home", "listen", "admin_token", "isolation", "instance", "scm_domain"})
+FIXED = frozenset(
+    {"home", "listen", "admin_token", "isolation", "instance", "scm_domain", "log_retention"}
+)
 
 
 def reload(current: Options, fresh: Options) -> tuple[list[str], list[str]]:
@@ -146,7 +162,12 @@ def _from_file(path: Path, types: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"{path} can't be read: {error}.", "Mend or remove the file.") from error
     values: dict[str, Any] = {}
     for key, value in data.items():
-        if key not in types or key == "home":
+        if key == "home":
+            raise ConfigError(
+                f"{path}: home can't stand in the file that it leads to.",
+                "Give --home DIR or GITDEPLOY_HOME.",
+            )
+        if key not in types:
             raise ConfigError(f"{path}: {key} isn't an option.", _suggest(key))
         values[key] = _parse(key, value, types[key], f"{path}: {key}")
     return values
@@ -162,6 +183,8 @@ def _parse(key: str, value: Any, kind: Any, where: str) -> Any:
         if not isinstance(value, bool):
             raise ConfigError(f"{where}: {value!r} isn't a boolean.", "Write true or false.")
         return value
+    if kind is Path and value == "":
+        raise ConfigError(f"{where}: it is empty.", "Name a directory, or leave it out.")
     try:
         return msgspec.convert(value, kind, strict=False, dec_hook=lambda to, text: to(text))
     except msgspec.ValidationError as error:
@@ -179,12 +202,25 @@ def _check(options: Options) -> None:
     host, port = split_listen(options.listen)
     if not host or not 0 <= port <= 65535:
         raise ConfigError(f"listen: {options.listen!r} isn't HOST:PORT.")
-    for key in ("grace", "build_timeout", "swap_grace", "max_push_size", "max_job_size"):
-        if getattr(options, key) < 0:
-            raise ConfigError(f"{key}: {getattr(options, key)} is negative.")
-    for key in ("keep_releases", "max_zip_entries", "max_zip_ratio", "max_unzipped_size"):
-        if getattr(options, key) < 1:
-            raise ConfigError(f"{key}: {getattr(options, key)} is less than 1.")
+    for key in options.__struct_fields__:
+        value = getattr(options, key)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if not math.isfinite(value):
+            raise ConfigError(f"{key}: {value} isn't a number of seconds.")
+        if value < 0:
+            raise ConfigError(f"{key}: {value} is negative.")
+        if value < 1 and key in _AT_LEAST_ONE:
+            raise ConfigError(f"{key}: {value} is less than 1.")
+    if options.scm_domain is not None and not _DOMAIN.fullmatch(options.scm_domain):
+        raise ConfigError(
+            f"scm_domain: {options.scm_domain!r} isn't a domain.", "Write it as example.org."
+        )
+    if options.instance is not None and not _INSTANCE.fullmatch(options.instance):
+        raise ConfigError(
+            f"instance: {options.instance!r} is refused.",
+            "Use 1 to 63 letters, digits, dots, hyphens and underscores.",
+        )
     if options.admin_token is not None and len(options.admin_token) < 8:
         raise ConfigError("admin_token has fewer than 8 characters.", "Use 32 random ones.")
 

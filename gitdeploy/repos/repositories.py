@@ -21,7 +21,7 @@ class Repositories:
     def __init__(self, home: Home, options: Options, log: Log) -> None:
         self._home = home
         self._log = log
-        self._limits = Limits.of(options)
+        self._options = options
         self._open: dict[str, Repository] = {}
         self.answers = Answers(home.answers)
 
@@ -50,7 +50,9 @@ class Repositories:
     def open(self, app: str) -> Repository:
         """An app's repository, always the same object. Raises NotFound."""
         repository = self._open.get(app)
+        limits = Limits.of(self._options)  # as they are now: a reload may have changed them
         if repository is not None:
+            repository.limits = limits
             return repository
         path = self._home.app(app).repository
         if not (path / "HEAD").is_file():
@@ -58,7 +60,7 @@ class Repositories:
         repository = Repository(
             app,
             path,
-            limits=self._limits,
+            limits=limits,
             server_hooks=self._home.hooks,
             answers=self.answers,
             log=self._log,

@@ -277,6 +277,18 @@ async def test_sighup_reads_the_options_again(server: Server) -> None:
     assert server.process.poll() is None
 
 
+async def test_a_limit_that_was_read_again_counts_for_the_next_push(
+    server: Server, repo: Developer
+) -> None:
+    await repo.push()
+    assert server.process is not None
+    (server.home / "gitdeploy.toml").write_text("max_push_objects = 2\n")
+    server.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: "config.reloaded" in server.words())
+    repo.write("a", "a")
+    assert "max_push_objects" in await repo.push(check=False)
+
+
 async def test_events_resume_without_loss_or_repetition(server: Server, repo: Developer) -> None:
     repo.job("triggered/report", "run.sh", "echo\n")
     await repo.push()

@@ -41,6 +41,17 @@ def test_sizes_have_units(tmp_path: Path, text: str, size: int) -> None:
         ({"max_push_size": "big"}, {}, "", "--max-push-size"),
         ({"admin_token": "short"}, {}, "", "admin_token"),
         ({"keep_releases": "0"}, {}, "", "keep_releases"),
+        ({"max_refs": "0"}, {}, "", "max_refs"),
+        ({"max_push_objects": "-1"}, {}, "", "max_push_objects"),
+        ({}, {}, "log_retention = -1", "log_retention"),
+        ({"swap_grace": "nan"}, {}, "", "swap_grace"),
+        ({"grace": "inf"}, {}, "", "grace"),
+        ({"scm_domain": "example.org/x"}, {}, "", "scm_domain"),
+        ({}, {"GITDEPLOY_SCM_DOMAIN": ""}, "", "scm_domain"),
+        ({"instance": "a/b"}, {}, "", "instance"),
+        ({}, {"GITDEPLOY_INSTANCE": ""}, "", "instance"),
+        ({}, {"GITDEPLOY_HOME": ""}, "", "GITDEPLOY_HOME"),
+        ({}, {}, 'home = "/x"', "--home DIR"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(
