@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gitdeploy.errors import Invalid
@@ -23,6 +24,7 @@ class Match:
         self._wide = ignore_case and not text.isascii()
         self._lower = ignore_case and not self._wide
         self._needle = (text.lower() if self._lower else text).encode()
+        self._to_end = re.compile(re.escape(self._needle) + rb"[^\n]*")  # matches once a line
 
     def has(self, line: bytes) -> bool:
         """Whether this line is one of them."""
@@ -30,7 +32,10 @@ class Match:
 
     def count(self, block: OutputBlock) -> int:
         """How many lines of the block match."""
-        return sum(1 for _ in self._places(block.lines))
+        if self._wide:
+            return sum(1 for _ in self._wide_places(block.lines))
+        lines = block.lines.lower() if self._lower else block.lines
+        return len(self._to_end.findall(lines)) if self._needle in lines else 0
 
     def filter(self, block: OutputBlock) -> Iterator[OutputBlock]:
         """The lines that match, those that follow each other as one block."""

@@ -21,13 +21,14 @@ from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.log_files import Text, system_text
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.kudu.tree import Log, SystemLog, Tree
-from gitdeploy.web.route import FOUND, SELECT, TEXT, Answer, Route
+from gitdeploy.web.route import FOUND, JSON, SELECT, TEXT, Answer, Route
 from gitdeploy.web.selection import selection
 from gitdeploy.web.services import services_of
 from gitdeploy.web.streams import stream_bytes
 
 MEASURES = web.AppKey("measures", Measures)
 _PLAIN = f"{TEXT}; charset=utf-8"
+_MEDIA = (JSON, TEXT, "application/octet-stream")
 _SELECT = tuple(param.name for param in SELECT)
 
 
@@ -112,7 +113,7 @@ ROUTES = (
         tag="files",
         query=SELECT,
         answers={
-            200: Answer("A file, or the list of a directory.", list[shapes.File]),
+            200: Answer("A directory's list, or a file as it is.", list[shapes.File], _MEDIA),
             206: Answer("The range that was asked for.", media=()),
             304: Answer("As before."),
             307: FOUND,

@@ -56,7 +56,6 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
         "run": run_id,
         "key": "KEY",
         "entry": entries[0]["id"],
-        "path*": "jobs/continuous/ticker",
     }
     signed_in = await admin.ask("POST", "/ui/sign-in", b"token=" + (admin.token or "").encode())
     cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
@@ -66,6 +65,8 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
             continue
         continuous = "continuous" in route.operation or route.operation == "page.job_log"
         values["job"] = "ticker" if continuous else "report"
+        files = route.operation == "vfs.get"
+        values["path*"] = "data/jobs/triggered/" if files else "jobs/continuous/ticker"
         for template in route.paths:
             path = re.sub(r"\{([a-z]+\*?)\}", lambda m: values[m[1]], template)
             if route.operation == "git.refs":
