@@ -34,6 +34,8 @@ def test_a_value_that_is_no_number_counts_as_not_set(value: str) -> None:
 )
 def test_webjobs_stopped_is_one_or_true(value: str, stopped: bool) -> None:
     assert steering({"WEBJOBS_STOPPED": value}).stopped is stopped
+    logged = steering({"WEBJOBS_LOG_TRIGGERED_JOBS_TO_APP_LOGS": value}).triggered_logged
+    assert logged is stopped
 
 
 def test_a_jobs_own_restart_time_is_stronger_than_the_apps(make_job: Callable[..., Job]) -> None:
@@ -57,3 +59,5 @@ def test_a_setting_changes_what_a_process_is_but_a_steering_one_does_not(
     assert process_identity(make_job(identity="two"), {"COLOR": "red"}) != plain
     steered = {"COLOR": "red", "WEBJOBS_RESTART_TIME": "5", "WEBJOBS_STOPPED": "0"}
     assert process_identity(job, steered) == plain
+    logged = {"COLOR": "red", "WEBJOBS_LOG_TRIGGERED_JOBS_TO_APP_LOGS": "1"}
+    assert process_identity(job, logged) == plain
