@@ -98,11 +98,12 @@ def _write_jobs(work: Path, peer: Path) -> None:
 
 def _next_due() -> int:
     """The next even minute that is far enough away to get ready for."""
-    return (int(time.time() + 5) // PERIOD + 1) * PERIOD
+    return (int(time.time() + 10) // PERIOD + 1) * PERIOD
 
 
 def _ours(server: Ours, data: Path, due: int) -> list[float]:
     files = [data / f"job{number:05}/stamp" for number in range(DUE)]
+    time.sleep(max(0.0, due - 3 - time.time()))  # an earlier burst is over
     for file in files:
         file.unlink(missing_ok=True)
     time.sleep(max(0.0, due - time.time()))

@@ -29,6 +29,8 @@ from gitdeploy.sandbox.standby import WAITER
 from gitdeploy.sandbox.view import View
 
 _START_LIMIT = 20.0
+_FIRST_PAUSE = 0.0005
+_LONGEST_PAUSE = 0.03
 _UMASK = 0o077
 _FREE_START = 60 * os.sysconf("SC_CLK_TCK")
 
@@ -152,6 +154,7 @@ class Bubblewrap(Base):
         own = Path(spec.argv[0]).name == "bwrap"
         preparing = "" if own else "bwrap"
         init = 0
+        pause = _FIRST_PAUSE
         while True:
             if not init:
                 init = next(iter(procfs.children(monitor.pid)), 0)
@@ -170,7 +173,8 @@ class Bubblewrap(Base):
             if time.monotonic() > deadline:
                 procfs.send(init, getattr(procfs.stat(init), "start", -1), signal.SIGKILL)
                 raise SpawnError(f"bwrap started nothing in {_START_LIMIT:.0f} s.")
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE)  # the busier the machine, the less is looked
 
 
 def _environment(environment: dict[str, str]) -> Iterator[str]:

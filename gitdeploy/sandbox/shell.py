@@ -55,6 +55,8 @@ _EXEC = (
     "os.execve(sys.argv[2],sys.argv[2:],dict(e.split(b'=',1) for e in d.split(b'\\0') if e))\n"
 )
 _START_LIMIT = 20.0
+_FIRST_PAUSE = 0.0003
+_LONGEST_PAUSE = 0.03
 _BEGUN_LIMIT = 1.0
 """A full disk can't hold the file that says it; seconds."""
 
@@ -107,6 +109,7 @@ async def first_child(parent: procfs.Stat, directory: Path, *, begun: bool) -> p
     None where the process, or the job, has ended before it was seen. Raises SpawnError.
     """
     deadline = time.monotonic() + _START_LIMIT
+    pause = _FIRST_PAUSE
     while True:
         for pid in procfs.children(parent.pid):
             found = procfs.stat(pid)
@@ -118,7 +121,8 @@ async def first_child(parent: procfs.Stat, directory: Path, *, begun: bool) -> p
             return None
         if time.monotonic() > deadline:
             raise SpawnError(f"The holder in {directory} started nothing in {_START_LIMIT:.0f} s.")
-        await asyncio.sleep(0.0003)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.3, _LONGEST_PAUSE)  # the busier the machine, the less is looked
 
 
 def plain(environment: Mapping[str, str]) -> bool:

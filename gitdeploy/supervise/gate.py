@@ -7,11 +7,11 @@ loop busy with looking and make each other late; so they go through one behind t
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+_PLACES = 32
 _PATIENCE = 0.5
 
 
@@ -22,8 +22,8 @@ class Gate:
     (a dead file system) must not make others late.
     """
 
-    def __init__(self, places: int | None = None, patience: float = _PATIENCE) -> None:
-        self._free = places or 2 * (os.cpu_count() or 1)
+    def __init__(self, places: int = _PLACES, patience: float = _PATIENCE) -> None:
+        self._free = places
         self._patience = patience
         self._waiting: deque[asyncio.Future[None]] = deque()
 
