@@ -12,6 +12,7 @@ from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import continuous, find
 from gitdeploy.web.kudu.paths import API, spellings
+from gitdeploy.web.kudu.sdk import using_sdk
 from gitdeploy.web.route import AFTER, FOLLOW, SELECT, Answer, Route, stream
 from gitdeploy.web.services import services_of
 
@@ -22,11 +23,18 @@ async def every(request: web.Request) -> web.Response:
     services, app = services_of(request), request.match_info["app"]
     way = way_in(request, services.options.scm_domain)
     jobs = [view for view in services.supervisor.jobs(app) if view.job.kind == _KIND]
-    return tagged(request, [continuous(view, app, way, services.instance) for view in jobs])
+    marked = await using_sdk(services.home.app(app), (view.job for view in jobs))
+    return tagged(
+        request,
+        [
+            continuous(view, app, way, services.instance, sdk=view.job.key in marked)
+            for view in jobs
+        ],
+    )
 
 
 async def show(request: web.Request) -> web.Response:
-    return _one(request)
+    return await _one(request)
 
 
 async def start(request: web.Request) -> web.Response:
@@ -48,14 +56,15 @@ async def _switch(request: web.Request, *, on: bool) -> web.Response:
     job = find(services.supervisor, app, _KIND, request.match_info["job"]).job.name
     change = services.supervisor.enable if on else services.supervisor.disable
     await services.background.complete(change(app, _KIND, job))
-    return _one(request)
+    return await _one(request)
 
 
-def _one(request: web.Request) -> web.Response:
+async def _one(request: web.Request) -> web.Response:
     services, app = services_of(request), request.match_info["app"]
     view = find(services.supervisor, app, _KIND, request.match_info["job"])
     way = way_in(request, services.options.scm_domain)
-    return as_json(continuous(view, app, way, services.instance))
+    marked = await using_sdk(services.home.app(app), [view.job])
+    return as_json(continuous(view, app, way, services.instance, sdk=bool(marked)))
 
 
 _FAMILY = "continuouswebjobs"

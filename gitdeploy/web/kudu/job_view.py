@@ -30,8 +30,10 @@ def find(supervisor: Supervisor, app: str, kind: Kind, name: str) -> JobView:
     )
 
 
-def continuous(view: JobView, app: str, way: Way, instance: str) -> shapes.ContinuousJob:
-    """A continuous job."""
+def continuous(
+    view: JobView, app: str, way: Way, instance: str, *, sdk: bool
+) -> shapes.ContinuousJob:
+    """A continuous job; `sdk` says whether it uses the WebJobs SDK."""
     job = view.job
     url = way.api(app, FAMILY["continuous"], job.name)
     return shapes.ContinuousJob(
@@ -41,7 +43,7 @@ def continuous(view: JobView, app: str, way: Way, instance: str) -> shapes.Conti
         url=url,
         extra_info_url=way.page(app, "jobs", job.name),
         error=view.error,
-        using_sdk=False,
+        using_sdk=sdk,
         settings=job.settings.raw,
         status=view.status,
         detailed_status=f"{instance} - {view.status}",
@@ -54,9 +56,9 @@ def continuous(view: JobView, app: str, way: Way, instance: str) -> shapes.Conti
 
 
 def triggered(
-    view: JobView, app: str, latest: Execution | None, way: Way, now: int
+    view: JobView, app: str, latest: Execution | None, way: Way, now: int, *, sdk: bool
 ) -> shapes.TriggeredJob:
-    """A triggered job with its newest run."""
+    """A triggered job with its newest run; `sdk` as for a continuous one."""
     job = view.job
     url = way.api(app, FAMILY["triggered"], job.name)
     scheduled = job.settings.scheduled
@@ -68,7 +70,7 @@ def triggered(
         url=url,
         extra_info_url=way.page(app, "jobs", job.name),
         error=view.error,
-        using_sdk=False,
+        using_sdk=sdk,
         settings=job.settings.raw,
         history_url=f"{url}/history",
         scheduler_logs_url=logs if scheduled else None,

@@ -21,6 +21,7 @@ from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import find, run, triggered
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.kudu.scheduler_log import MOST, scheduler_lines
+from gitdeploy.web.kudu.sdk import using_sdk
 from gitdeploy.web.requests import flag
 from gitdeploy.web.route import (
     AFTER,
@@ -50,8 +51,13 @@ async def every(request: web.Request) -> web.Response:
     way, now = way_in(request, services.options.scm_domain), services.clock.now()
     latest = await services.store.executions.latest(app)
     jobs = [view for view in services.supervisor.jobs(app) if view.job.kind == _KIND]
+    marked = await using_sdk(services.home.app(app), (view.job for view in jobs))
     return tagged(
-        request, [triggered(view, app, latest.get(view.job.name), way, now) for view in jobs]
+        request,
+        [
+            triggered(view, app, latest.get(view.job.name), way, now, sdk=view.job.key in marked)
+            for view in jobs
+        ],
     )
 
 
@@ -61,7 +67,8 @@ async def show(request: web.Request) -> web.Response:
     newest = await services.store.executions.newest(app, _KIND, view.job.name, limit=1)
     way = way_in(request, services.options.scm_domain)
     latest = newest[0] if newest else None
-    return as_json(triggered(view, app, latest, way, services.clock.now()))
+    marked = await using_sdk(services.home.app(app), [view.job])
+    return as_json(triggered(view, app, latest, way, services.clock.now(), sdk=bool(marked)))
 
 
 async def start(request: web.Request) -> web.StreamResponse:

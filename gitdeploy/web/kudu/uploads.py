@@ -21,6 +21,7 @@ from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import FAMILY, continuous, find, triggered
 from gitdeploy.web.kudu.paths import API, spellings
+from gitdeploy.web.kudu.sdk import using_sdk
 from gitdeploy.web.requests import read_json
 from gitdeploy.web.route import JSON, Answer, Body, Route
 from gitdeploy.web.router import route_of
@@ -118,11 +119,12 @@ async def _job(request: web.Request, kind: Kind, name: str) -> web.Response:
     services, app = services_of(request), request.match_info["app"]
     view = find(services.supervisor, app, kind, name)
     way = way_in(request, services.options.scm_domain)
+    sdk = bool(await using_sdk(services.home.app(app), [view.job]))
     if kind == "continuous":
-        return as_json(continuous(view, app, way, services.instance))
+        return as_json(continuous(view, app, way, services.instance, sdk=sdk))
     newest = await services.store.executions.newest(app, kind, name, limit=1)
     latest = newest[0] if newest else None
-    return as_json(triggered(view, app, latest, way, services.clock.now()))
+    return as_json(triggered(view, app, latest, way, services.clock.now(), sdk=sdk))
 
 
 def _kind(request: web.Request) -> Kind:

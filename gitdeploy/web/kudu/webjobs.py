@@ -10,6 +10,7 @@ from gitdeploy.web.answers import tagged
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu.job_view import continuous, triggered
 from gitdeploy.web.kudu.paths import API, spellings
+from gitdeploy.web.kudu.sdk import using_sdk
 from gitdeploy.web.route import Answer, Route
 from gitdeploy.web.services import services_of
 
@@ -19,13 +20,17 @@ async def every(request: web.Request) -> web.Response:
     services, app = services_of(request), request.match_info["app"]
     way, now = way_in(request, services.options.scm_domain), services.clock.now()
     latest = await services.store.executions.latest(app)
+    views = services.supervisor.jobs(app)
+    marked = await using_sdk(services.home.app(app), (view.job for view in views))
     return tagged(
         request,
         [
-            continuous(view, app, way, services.instance)
+            continuous(view, app, way, services.instance, sdk=view.job.key in marked)
             if view.job.kind == "continuous"
-            else triggered(view, app, latest.get(view.job.name), way, now)
-            for view in services.supervisor.jobs(app)
+            else triggered(
+                view, app, latest.get(view.job.name), way, now, sdk=view.job.key in marked
+            )
+            for view in views
         ],
     )
 
