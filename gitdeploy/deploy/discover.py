@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gitdeploy import jobs
 from gitdeploy.deploy.context import Context
+from gitdeploy.deploy.dotdeployment import read_dotdeployment, with_app_settings
 from gitdeploy.deploy.tree import site_manifest
 from gitdeploy.jobs import Job, Problem
 
@@ -26,10 +27,31 @@ async def discover(ctx: Context) -> Context:
 
 def _discover(ctx: Context) -> tuple[tuple[Job, ...], list[Problem]]:
     """In a thread: ten thousand jobs take a second or two."""
-    found, problems = jobs.discover(ctx.site)
+    place, wrong = _place(ctx)
+    found, problems = jobs.discover(ctx.site, place=place)
     manifest = site_manifest(ctx.manifest, ctx.project)
-    identified = jobs.with_identities(found, manifest, settings={}, environment=ctx.environment)
-    return tuple(identified), problems + _missing_hosts(identified, ctx)
+    identified = jobs.with_identities(
+        found, manifest, settings={}, environment=ctx.environment, place=place
+    )
+    return tuple(identified), wrong + problems + _missing_hosts(identified, ctx)
+
+
+def _place(ctx: Context) -> tuple[str, list[Problem]]:
+    """Where the jobs are, by WEBJOBS_ROOT_PATH, and what is wrong with that."""
+    config = with_app_settings(read_dotdeployment(ctx.root), ctx.settings)
+    value = config.get(jobs.ROOT_PATH.lower())
+    try:
+        return jobs.jobs_place(value), []
+    except jobs.SettingError as error:
+        problem = Problem(
+            job="",
+            file="app settings",
+            key=error.key,
+            value=error.value,
+            reason=error.reason,
+            fix=error.fix,
+        )
+        return jobs.DEFAULT_PLACE, [problem]
 
 
 def _missing_hosts(found: Iterable[Job], ctx: Context) -> list[Problem]:

@@ -25,6 +25,7 @@ from gitdeploy.jobs.hosts import command, host_error
 from gitdeploy.jobs.identity import is_shared, with_identities, with_identity
 from gitdeploy.jobs.ids import execution_id, next_execution_id
 from gitdeploy.jobs.job import Host, Job, JobSettings, Overlap, Problem
+from gitdeploy.jobs.place import DEFAULT_PLACE, ROOT_PATH, jobs_place
 from gitdeploy.jobs.recurrence import MonthlyOccurrence, Pattern, Recurrence
 from gitdeploy.jobs.recurrence_json import parse_recurrence
 from gitdeploy.jobs.recurring import RecurrenceSchedule, schedule_of
@@ -35,7 +36,9 @@ from gitdeploy.jobs.spelling import from_ncrontab, to_ncrontab
 
 __all__ = [
     "CONTINUOUS",
+    "DEFAULT_PLACE",
     "MARKER",
+    "ROOT_PATH",
     "RUN",
     "Authentication",
     "Effective",
@@ -72,6 +75,7 @@ __all__ = [
     "host_error",
     "is_shared",
     "job_environment",
+    "jobs_place",
     "kudu_status",
     "marker",
     "next_execution_id",

@@ -1,4 +1,4 @@
-"""Find the jobs of a site: `App_Data/jobs/{continuous,triggered}/<name>/` (kudu.md)."""
+"""Find the jobs of a site: `App_Data/jobs/{continuous,triggered}/<name>/` or as place.py says."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gitdeploy.errors import Invalid
 from gitdeploy.home import Kind
 from gitdeploy.jobs.hosts import missing_program
 from gitdeploy.jobs.job import Job, JobSettings, Problem
+from gitdeploy.jobs.place import DEFAULT_PLACE
 from gitdeploy.jobs.scripts import NO_SCRIPT, NO_SCRIPT_FIX, Found, find_script
 from gitdeploy.jobs.settings import MAX_BYTES, parse_settings
 
@@ -45,18 +46,22 @@ class _Tree(Protocol):
     def list(self, path: str) -> Listing: ...
 
 
-def discover(root: Path, entries: Iterable[str] | None = None) -> tuple[list[Job], list[Problem]]:
+def discover(
+    root: Path, entries: Iterable[str] | None = None, *, place: str = DEFAULT_PLACE
+) -> tuple[list[Job], list[Problem]]:
     """The site's jobs by kind and name, without identity, and what is wrong with them.
 
     `root` is the site's root; `entries`, paths of files relative to it, stand for a look at the
-    disk where they are known already. A job with a problem is listed with its `error`.
+    disk where they are known already; `place` is the directory above `continuous` and
+    `triggered`. A job with a problem is listed with its `error`.
     """
     tree: _Tree = _Disk(root) if entries is None else _Names(entries)
     jobs: list[Job] = []
     problems: list[Problem] = []
+    above = tuple(part.lower() for part in place.split("/") if part)
     for kind in _KINDS:
         seen: dict[str, str] = {}
-        for base in _matching(tree, "", ("app_data", "jobs", kind)):
+        for base in _matching(tree, "", (*above, kind)):
             for name in sorted(tree.list(base).directories):
                 job, found = _job(root, tree, kind, name, f"{base}/{name}")
                 other = seen.setdefault(name.lower(), job.directory)

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from gitdeploy.jobs.job import Job
+from gitdeploy.jobs.place import DEFAULT_PLACE
 
 Manifest = Mapping[str, tuple[int, str]]
 
-_OF_A_JOB = re.compile(r"(?i)app_data/jobs/(?:continuous|triggered)/[^/]+/")
 _DOCUMENTATION = re.compile(
     r"(?i)(?:(?:readme|changelog|contributing|license)[^/]*|[^/]*\.md|\.gitignore|\.gitattributes"
     r"|\.github/.*)\Z",
@@ -35,15 +35,19 @@ def with_identities(
     *,
     settings: Mapping[str, str],
     environment: str | None,
+    place: str = DEFAULT_PLACE,
 ) -> list[Job]:
     """The jobs with their identities: each a hash of its own files, the release's shared files,
     the app's settings and the name of its Python environment.
 
-    `manifest` has for each path (relative to the site's root) the git mode and the blob's id.
+    `manifest` has for each path (relative to the site's root) the git mode and the blob's id;
+    `place` is the directory above `continuous` and `triggered`.
     Shared is what is in no job's directory, except documentation at the top.
     """
     paths = sorted(manifest)  # what is in one directory lies side by side
-    shared = _section("shared", (_line(manifest, path) for path in paths if is_shared(path)))
+    of_a_job = _of_a_job(place)
+    outside = (path for path in paths if _is_shared(path, of_a_job))
+    shared = _section("shared", (_line(manifest, path) for path in outside))
     named = _section("settings", (f"{name}={settings[name]}" for name in sorted(settings)))
     behind = shared + named + _section("environment", [environment or ""])
     found = []
@@ -56,8 +60,20 @@ def with_identities(
 
 
 def is_shared(path: str) -> bool:
-    """Whether a file of the site counts for every job."""
-    return _OF_A_JOB.match(path) is None and _DOCUMENTATION.match(path) is None
+    """Whether a file of the site counts for every job, where jobs are in their usual place."""
+    return _is_shared(path, _OF_A_JOB)
+
+
+def _of_a_job(place: str) -> re.Pattern[str]:
+    above = re.escape(f"{place}/" if place else "")
+    return re.compile(rf"(?i){above}(?:continuous|triggered)/[^/]+/")
+
+
+_OF_A_JOB = _of_a_job(DEFAULT_PLACE)
+
+
+def _is_shared(path: str, of_a_job: re.Pattern[str]) -> bool:
+    return of_a_job.match(path) is None and _DOCUMENTATION.match(path) is None
 
 
 def _below(paths: Sequence[str], prefix: str) -> Iterator[str]:

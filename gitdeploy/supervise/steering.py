@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from gitdeploy.jobs.job import Job
+from gitdeploy.jobs.place import ROOT_PATH
 
 STOPPED = "WEBJOBS_STOPPED"
 DISABLE_SCHEDULE = "WEBJOBS_DISABLE_SCHEDULE"
@@ -27,6 +28,7 @@ _STEERING = frozenset(
         HISTORY_DAYS,
         HISTORY_MB,
         LOG_TRIGGERED,
+        ROOT_PATH,  # read by the next deployment
     }
 )
 _STOPPING_WAIT = {"continuous": 5.0, "triggered": 30.0}
