@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from types import FrameType
 from typing import Any
 
 import click
@@ -24,6 +25,7 @@ def serve(**flags: Any) -> None:
     of strength is flag, variable, file, default. SIGTERM ends in good order, SIGHUP reads the
     options again.
     """
+    signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server can read its options again
     try:
         options = config.load(flags, os.environ)
@@ -33,18 +35,21 @@ def serve(**flags: Any) -> None:
 
 
 async def _serve(options: config.Options, flags: dict[str, Any]) -> None:
-    from gitdeploy.app import Server  # the rooms take half a second to import: not for --help
-
     os.umask(0o077)
     # a worker thread in Python code holds back the loop for so long (default 5 ms)
     sys.setswitchinterval(0.0005)
-    server = Server(options)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     hung_up = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    from gitdeploy.app import Server  # the rooms take half a second to import: not for --help
+
+    await asyncio.sleep(0)  # a signal that came meanwhile is heard
+    if ending.is_set():
+        return
+    server = Server(options)
     await server.start()
     loop.add_signal_handler(signal.SIGHUP, lambda: _reload(server, flags))
     if hung_up.is_set():
@@ -54,11 +59,17 @@ async def _serve(options: config.Options, flags: dict[str, Any]) -> None:
             f"admin token (kept in {server.home.admin_token}): {server.admin_token}",
             file=sys.stderr,
         )
-    print(f"gitdeploy ready {server.url}", flush=True)
-    notify("READY=1")
-    await ending.wait()
+    if not ending.is_set():
+        print(f"gitdeploy ready {server.url}", flush=True)
+        notify("READY=1")
+        await ending.wait()
     notify("STOPPING=1")
     await server.close(stop_jobs=True)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """SIGTERM before there is anything to end."""
+    raise SystemExit(0)
 
 
 def _reload(server: Any, flags: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -86,3 +88,34 @@ async def test_a_longer_grace_that_was_read_again_counts(home: Path, tmp_path: P
 async def _building(server: Server, commit: str) -> bool:
     found = await server.call("GET", f"/apps/demo/api/deployments/{commit}", status=(200, 404))
     return bool(found.get("status") == 1)
+
+
+def test_sigterm_while_the_server_is_starting_is_an_orderly_end(home: Path) -> None:
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "gitdeploy",
+            "serve",
+            "--home",
+            str(home),
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        until = time.monotonic() + 20
+        while not _ignores(process.pid, signal.SIGHUP):  # the first thing that it does
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        process.terminate()
+        said, words = process.communicate(timeout=30)
+    assert process.returncode == 0, words.decode()
+    assert said == b"", "it was never ready"
+
+
+def _ignores(pid: int, number: int) -> bool:
+    text = Path(f"/proc/{pid}/status").read_text()
+    mask = next(line.split()[1] for line in text.splitlines() if line.startswith("SigIgn"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
