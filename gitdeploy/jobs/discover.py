@@ -68,7 +68,7 @@ def discover(
                 if other != job.directory:
                     reason = f"{_text(other)} has the same name, but for capital letters"
                     found = [_problem(job, job.directory, reason, "Rename one of them.")]
-                    job = replace(job, script=None, host=None, error=_error(found[0]))
+                    job = replace(job, script=None, host=None, error=as_error(found[0]))
                 jobs.append(job)
                 problems += found
     return _distinct(jobs), problems
@@ -84,7 +84,7 @@ def _job(root: Path, tree: _Tree, kind: Kind, name: str, path: str) -> tuple[Job
     job = replace(job, directory=_text(path))
     if job.directory != path:
         problem = _problem(job, job.directory, "the path isn't UTF-8", "Rename the directory.")
-        return replace(job, error=_error(problem)), [problem]
+        return replace(job, error=as_error(problem)), [problem]
     found = find_script(
         listing.files,
         lambda file: _why_not(root / path / file),
@@ -103,7 +103,7 @@ def _job(root: Path, tree: _Tree, kind: Kind, name: str, path: str) -> tuple[Job
     error = found.error
     if error is None:
         wrong_settings = [each for each in problems if each.file.lower().endswith("/" + _SETTINGS)]
-        error = " ".join(_error(each) for each in wrong_settings) or None
+        error = " ".join(as_error(each) for each in wrong_settings) or None
     return (
         replace(job, script=found.script, host=found.host, settings=settings, error=error),
         problems,
@@ -179,8 +179,8 @@ def _problem(job: Job, file: str, reason: str, fix: str) -> Problem:
     return Problem(job=job.name, file=file, reason=reason, fix=fix)
 
 
-def _error(problem: Problem) -> str:
-    """A problem as the job's `error`: the file's name, key, value, reason, what to do."""
+def as_error(problem: Problem) -> str:
+    """A problem as a job's `error`: the file's name, key, value, reason, what to do."""
     name = problem.file.rpartition("/")[2]
     at = f": {problem.key} = {problem.value}" if problem.key is not None else ""
     return f"{name}{at}: {problem.reason}. {problem.fix}".strip()

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import msgspec
 
 from gitdeploy.home import Kind
+from gitdeploy.jobs.discover import as_error
 from gitdeploy.jobs.job import Job, Problem
+from gitdeploy.jobs.scripts import NO_SCRIPT
 from gitdeploy.jobs.settings import parse_settings
 
 Key = tuple[Kind, str]
@@ -84,13 +86,22 @@ def effective(
 
 
 def with_settings(job: Job, body: str) -> Job:
-    """The job with other settings; it is the same process unless it is to run elsewhere."""
-    settings, _ = parse_settings(body.encode(), f"{job.directory}/settings.job")
+    """The job with other settings; it is the same process unless it is to run elsewhere.
+
+    What was wrong with the settings before is no fault of these.
+    """
+    settings, problems = parse_settings(body.encode(), f"{job.directory}/settings.job")
     identity = job.identity
     if settings.is_in_place != job.settings.is_in_place:
         text = f"{identity} in place: {settings.is_in_place}"
         identity = hashlib.sha256(text.encode()).hexdigest()
-    return msgspec.structs.replace(job, settings=settings, identity=identity)
+    changed = msgspec.structs.replace(job, settings=settings, identity=identity)
+    if not job.runnable and job.error != NO_SCRIPT:
+        return changed  # its directory is at fault
+    error: str | None = NO_SCRIPT
+    if changed.runnable:
+        error = " ".join(as_error(each) for each in problems) or None
+    return msgspec.structs.replace(changed, error=error)
 
 
 def _shadowed(job: Job, kind: Kind) -> Problem:

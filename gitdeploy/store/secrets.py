@@ -9,7 +9,7 @@ from gitdeploy.store.database import Database
 
 
 class Secrets:
-    """The table `secrets`; names are ours, such as `triggered/ping/authentication.password`."""
+    """The table `secrets`; names are ours, such as `triggered/ping/action.request.body`."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -30,22 +30,34 @@ class Secrets:
         )
         return [str(row["value"]) for row in rows]
 
+    async def names(self, app: str) -> set[str]:
+        """The names of an app's secrets."""
+        rows = self._db.read(
+            lambda c: c.execute("SELECT name FROM secrets WHERE app = ?", (app,)).fetchall()
+        )
+        return {str(row["name"]) for row in rows}
+
     async def replace(
         self, app: str, below: str, secrets: Mapping[str, str], keep: Iterable[str]
     ) -> None:
         """Set secrets, and forget those whose names begin with `below` and aren't in `keep`."""
-        kept = {*secrets, *keep}
+        await self._db.write(lambda c: replace_secrets(c, app, below, secrets, keep))
 
-        def work(c: sqlite3.Connection) -> None:
-            rows = c.execute("SELECT name FROM secrets WHERE app = ?", (app,)).fetchall()
-            gone = [n for (n,) in rows if n.startswith(below) and n not in kept]
-            c.executemany(
-                "DELETE FROM secrets WHERE app = ? AND name = ?", [(app, n) for n in gone]
-            )
-            c.executemany(
-                "INSERT INTO secrets (app, name, value) VALUES (?, ?, ?)"
-                " ON CONFLICT (app, name) DO UPDATE SET value = excluded.value",
-                [(app, name, value) for name, value in secrets.items()],
-            )
 
-        await self._db.write(work)
+def replace_secrets(
+    c: sqlite3.Connection,
+    app: str,
+    below: str,
+    secrets: Mapping[str, str],
+    keep: Iterable[str],
+) -> None:
+    """`Secrets.replace` within a transaction that changes more."""
+    kept = {*secrets, *keep}
+    rows = c.execute("SELECT name FROM secrets WHERE app = ?", (app,)).fetchall()
+    gone = [n for (n,) in rows if n.startswith(below) and n not in kept]
+    c.executemany("DELETE FROM secrets WHERE app = ? AND name = ?", [(app, n) for n in gone])
+    c.executemany(
+        "INSERT INTO secrets (app, name, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (app, name) DO UPDATE SET value = excluded.value",
+        [(app, name, value) for name, value in secrets.items()],
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from gitdeploy.home import Kind
 from gitdeploy.store.database import Database
 from gitdeploy.store.rows import to_struct
+from gitdeploy.store.secrets import replace_secrets
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,11 @@ class SettingsRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uploads:
-    """The tables `uploads`, `removed_jobs` and `job_settings`."""
+    """The tables `uploads`, `removed_jobs` and `job_settings`.
+
+    A change and the job's secrets (those below `kind/name/`) are written together: `secrets` are
+    set, those in `keep` stay, others of the job go.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -60,8 +66,15 @@ class Uploads:
         """Settings given over the API, those that no longer count too."""
         return [to_struct(SettingsRow, row) for row in self._rows("job_settings", app)]
 
-    async def put(self, upload: Upload) -> None:
-        """Make it the job; settings given over the API for an earlier one are dropped."""
+    async def put(
+        self,
+        upload: Upload,
+        *,
+        keep_settings: bool = False,
+        secrets: Mapping[str, str] = {},
+        keep: Iterable[str] = (),
+    ) -> None:
+        """Make it the job; settings given over the API are dropped unless `keep_settings`."""
         values = msgspec.structs.asdict(upload)
 
         def work(c: sqlite3.Connection) -> None:
@@ -72,7 +85,9 @@ class Uploads:
                 " body = excluded.body, uploaded_at = excluded.uploaded_at, who = excluded.who",
                 values,
             )
-            _forget(c, ("job_settings", "removed_jobs"), upload.app, upload.kind, upload.name)
+            tables = ("removed_jobs",) if keep_settings else ("removed_jobs", "job_settings")
+            _forget(c, tables, upload.app, upload.kind, upload.name)
+            replace_secrets(c, upload.app, below(upload.kind, upload.name), secrets, keep)
 
         await self._db.write(work)
 
@@ -84,6 +99,7 @@ class Uploads:
                 "DELETE FROM uploads WHERE app = ? AND kind = ? AND name = ?", (app, kind, name)
             )
             _forget(c, ("job_settings", "disabled_jobs"), app, kind, name)
+            replace_secrets(c, app, below(kind, name), {}, ())
             if gone.rowcount == 0 and release is not None:
                 c.execute(
                     "INSERT INTO removed_jobs (app, kind, name, release) VALUES (?, ?, ?, ?)"
@@ -93,20 +109,22 @@ class Uploads:
 
         await self._db.write(work)
 
-    async def put_settings(self, row: SettingsRow) -> None:
+    async def put_settings(
+        self, row: SettingsRow, *, secrets: Mapping[str, str] = {}, keep: Iterable[str] = ()
+    ) -> None:
         """Have these settings stand in for the job's settings.job."""
         values = msgspec.structs.asdict(row)
-        await self._db.write(
-            lambda c: (
-                c.execute(
-                    "INSERT INTO job_settings (app, kind, name, base, body)"
-                    " VALUES (:app, :kind, :name, :base, :body) ON CONFLICT (app, kind, name)"
-                    " DO UPDATE SET base = excluded.base, body = excluded.body",
-                    values,
-                )
-                and None
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute(
+                "INSERT INTO job_settings (app, kind, name, base, body)"
+                " VALUES (:app, :kind, :name, :base, :body) ON CONFLICT (app, kind, name)"
+                " DO UPDATE SET base = excluded.base, body = excluded.body",
+                values,
             )
-        )
+            replace_secrets(c, row.app, below(row.kind, row.name), secrets, keep)
+
+        await self._db.write(work)
 
     async def drop_settings(self, app: str, kind: Kind, name: str) -> None:
         """Let the job's settings.job count again."""
@@ -116,6 +134,11 @@ class Uploads:
         sql = f"SELECT * FROM {table} WHERE app = ? ORDER BY kind, name"  # noqa: S608
         rows: list[sqlite3.Row] = self._db.read(lambda c: c.execute(sql, (app,)).fetchall())
         return rows
+
+
+def below(kind: Kind, name: str) -> str:
+    """What the names of a job's secrets begin with."""
+    return f"{kind}/{name}/"
 
 
 def _forget(c: sqlite3.Connection, tables: tuple[str, ...], app: str, kind: str, name: str) -> None:

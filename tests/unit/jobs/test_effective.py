@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gitdeploy.jobs import Job, JobSettings, Override, base_of, effective
+from gitdeploy.jobs.effective import with_settings
+from gitdeploy.jobs.scripts import NO_SCRIPT
 from gitdeploy.jobs.settings import parse_settings
 
 
@@ -74,3 +78,23 @@ def test_running_from_a_copy_or_in_place_is_another_process() -> None:
     override = {old.key: Override(base_of(old), '{"is_in_place": false}')}
     (now,) = effective([old], [], overrides=override).jobs
     assert now.identity != old.identity
+
+
+def test_settings_given_over_the_api_mend_what_was_wrong_with_the_file() -> None:
+    text = '{"schedule": "every noon"}'
+    wrong = msgspec.structs.replace(job("triggered", "a", text), error="settings.job: schedule …")
+    override = {wrong.key: Override(base_of(wrong), '{"schedule": "0 0 12 * * *"}')}
+    (now,) = effective([wrong], [], overrides=override).jobs
+    assert now.error is None
+    assert now.settings.schedule == "0 0 12 * * *"
+
+
+def test_a_job_without_a_script_lives_by_its_action_alone() -> None:
+    empty = msgspec.structs.replace(job("triggered", "a"), script=None, error=NO_SCRIPT)
+    action = '{"action": {"type": "Https", "request": {"method": "GET", "uri": "https://x.org/"}}}'
+    now = with_settings(empty, action)
+    assert now.runnable
+    assert now.error is None
+    assert with_settings(now, "{}").error == NO_SCRIPT
+    unnamed = msgspec.structs.replace(empty, error="A job's name begins with …")
+    assert with_settings(unnamed, "{}").error == "A job's name begins with …"

@@ -37,9 +37,24 @@ def settings(name: str = "mail") -> SettingsRow:
 async def test_an_upload_replaces_the_one_before_and_its_settings(store: Store) -> None:
     await store.uploads.put(upload(1))
     await store.uploads.put_settings(settings())
-    await store.uploads.put(upload(2))
+    await store.uploads.put(upload(2), keep_settings=True)
     assert await store.uploads.all("shop") == [upload(2)]
+    assert await store.uploads.settings("shop") == [settings()]
+    await store.uploads.put(upload(3))
     assert await store.uploads.settings("shop") == []
+
+
+async def test_a_jobs_secrets_change_with_it_and_those_of_others_stay(store: Store) -> None:
+    one, two, other = "triggered/mail/one", "triggered/mail/two", "triggered/mail2/one"
+    await store.uploads.put(upload(name="mail2"), secrets={other: "o"})
+    await store.uploads.put(upload(1), secrets={one: "1", two: "2"})
+    await store.uploads.put(upload(2), keep=[one])
+    assert await store.secrets.names("shop") == {one, other}
+    await store.uploads.put_settings(settings(), secrets={two: "3"})
+    assert await store.secrets.names("shop") == {two, other}
+    assert await store.secrets.get("shop", two) == "3"
+    await store.uploads.remove("shop", "triggered", "mail", release=None)
+    assert await store.secrets.names("shop") == {other}
 
 
 async def test_deleting_an_upload_leaves_the_deployed_job_alone(store: Store) -> None:
