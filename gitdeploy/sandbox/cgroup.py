@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import uuid
@@ -12,6 +11,7 @@ from gitdeploy.sandbox import procfs
 from gitdeploy.sandbox.base import until
 from gitdeploy.sandbox.errors import SandboxError, SpawnError
 
+_REMOVE_LIMIT = 2.0
 _EMPTY_LIMIT = 30.0
 
 
@@ -55,8 +55,18 @@ class Cgroups:
         """SIGKILL to all in the group and remove it; returns when it is empty."""
         if not await until(lambda: _kill_once(group), limit=_EMPTY_LIMIT):
             raise SandboxError(f"Processes in {group} don't end at SIGKILL.")
-        with contextlib.suppress(OSError):
-            group.rmdir()
+        # one that is dying counts for a moment after it has left the list
+        await until(lambda: _removed(group), limit=_REMOVE_LIMIT)
+
+
+def _removed(group: Path) -> bool:
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _kill_once(group: Path) -> bool:
