@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gitdeploy.errors import Conflict, GitdeployError, Invalid, NotFound
 from gitdeploy.jobs import HostMissing
@@ -33,11 +33,13 @@ class Runs:
         context: Context,
         is_desired: Callable[[Source], bool],
         on_end: Callable[[str, str], None],
+        settings_of: Callable[[str], Mapping[str, str] | None],
     ) -> None:
-        """`on_end` is told (app, job) when a run has ended."""
+        """`on_end` is told (app, job) when a run has ended; `settings_of` are an app's now."""
         self._context = context
         self._on_end = on_end
         self._is_desired = is_desired
+        self._settings_of = settings_of
         self._current: dict[tuple[str, str], dict[str, Live]] = {}
         self._tending: set[asyncio.Task[None]] = set()
         self._preparing: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -145,7 +147,6 @@ class Runs:
 
     async def _watch(self, live: Live, source: Source | None) -> None:
         execution = live.execution
-        settings = {} if source is None else source.desired.settings
         try:
             await self._bound(live, source)
             ended_itself = source is not None and live.is_process and live.verdict is None
@@ -161,6 +162,9 @@ class Runs:
             if not mine:
                 self._current.pop(key, None)
             self._on_end(*key)
+        settings = self._settings_of(execution.app)  # as they are now: a run may last for days
+        if settings is None:
+            return
         try:
             await forget_old(self._context, execution.app, "triggered", execution.job, settings)
         except Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal, NoReturn
 
@@ -54,7 +54,7 @@ class Supervisor:
     ) -> None:
         self._context = Context(home, store, events, clock, options, holders, watcher, instance)
         self._apps: dict[str, AppJobs] = {}
-        self._runs = Runs(self._context, self._is_desired, self._run_ended)
+        self._runs = Runs(self._context, self._is_desired, self._run_ended, self._settings_of)
         self._scheduler = Scheduler(self._context, self.run, daily=self._forget_old)
         self._idling = Idling(clock, self._fall_asleep_or_wake)
         self._closing = False
@@ -132,6 +132,10 @@ class Supervisor:
         async with jobs.lock:
             await jobs.reconcile(await self._load(app), reason=reason)
             self._schedule(jobs)
+            if jobs.stopped:
+                for live in [*self._context.lives]:
+                    if (live.execution.app, live.execution.kind) == (app, "triggered"):
+                        jobs.end_later(live, reason=STOPPED)
 
     def follow(self, app: App) -> None:
         """The app's attributes have changed: whether it may sleep, and when."""
@@ -354,6 +358,10 @@ class Supervisor:
     def _end_later(self, live: Live) -> None:
         work = stop(self._context, live, Verdict("stopped"), reason="its app is gone")
         self._context.own(work, name=f"end {live.exited.get_name()}")
+
+    def _settings_of(self, app: str) -> Mapping[str, str] | None:
+        jobs = self._apps.get(app)
+        return None if jobs is None or jobs.desired is None else jobs.desired.settings
 
     def _is_desired(self, source: Source) -> bool:
         jobs = self._apps.get(source.app)

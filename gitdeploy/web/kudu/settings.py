@@ -10,7 +10,7 @@ from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.web.answers import as_json, no_content
 from gitdeploy.web.auth import access_of
 from gitdeploy.web.kudu.paths import API, spellings
-from gitdeploy.web.requests import read_json
+from gitdeploy.web.requests import decode_json, read_json
 from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
 from gitdeploy.web.services import services_of
 
@@ -36,7 +36,7 @@ async def merge(request: web.Request) -> web.Response:
     app = request.match_info["app"]
     changes: dict[str, str] = {}
     remove: list[str] = []
-    for key, value in (await read_json(request, dict[str, Any])).items():
+    for key, value in settings_in(await read_json(request, Any)).items():
         check_key(key)
         if value is None:
             remove.append(key)
@@ -61,6 +61,21 @@ async def _apply(request: web.Request, changes: dict[str, str], remove: list[str
         await services.supervisor.refresh(app)
 
     await services.background.complete(change())
+
+
+def settings_in(body: Any) -> dict[str, Any]:
+    """The settings that a body brings. Raises Invalid.
+
+    Kudu's clients send an object of them, that object as a JSON string, or `{"key", "value"}` for
+    one, the older form.
+    """
+    if isinstance(body, str):
+        body = decode_json(body.encode("utf-8", "surrogatepass"), Any)
+    if not isinstance(body, dict):
+        raise Invalid("The body isn't a JSON object.", 'Send {"NAME": "value"}.')
+    if body.keys() == {"key", "value"} and isinstance(body["key"], str):
+        return {body["key"]: body["value"]}
+    return body
 
 
 def check_key(key: str) -> None:
