@@ -17,6 +17,7 @@ from gitdeploy.web.requests import read_json
 from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
 from gitdeploy.web.services import Services, services_of
 
+_DEFAULT_BRANCH = "main"
 _SECRET_SHORTEST = 8
 _IDLE_SHORTEST, _IDLE_LONGEST = 1, 366 * 86_400
 # A branch's name; the rest of `git check-ref-format`'s rules are the repository's to apply.
@@ -31,7 +32,7 @@ class AppInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     created: str
-    branch: str | None
+    branch: str
     webhook_secret: bool
     locked: str | None
     always_on: bool
@@ -154,7 +155,7 @@ def _info(services: Services, app: App, way: Way) -> AppInfo:
     return AppInfo(
         name=app.name,
         created=rfc3339(app.created_at),
-        branch=app.branch,
+        branch=app.branch or _DEFAULT_BRANCH,
         webhook_secret=app.webhook_secret is not None,
         locked=app.locked,
         always_on=app.always_on,

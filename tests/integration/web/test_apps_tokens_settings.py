@@ -46,6 +46,8 @@ async def test_a_secret_goes_in_and_never_comes_out(admin: Client, shop: Site) -
     taken = await admin.ask("PATCH", "/api/apps/shop", {"webhook_secret": None})
     assert taken.json["webhook_secret"] is False
     assert taken.json["branch"] == "release/2"
+    default = await admin.ask("PATCH", "/api/apps/shop", {"branch": None})
+    assert default.json["branch"] == "main"
 
 
 @pytest.mark.parametrize(
