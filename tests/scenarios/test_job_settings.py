@@ -92,9 +92,8 @@ def test_the_environment_of_a_job_is_exactly_what_is_told(world: World, deployed
     own["continuous"] = {"WEBJOBS_PORT", "WEBJOBS_SHUTDOWN_FILE"}
     for kind, found in (("triggered", run), ("continuous", kept)):
         environment: dict[str, str] = found["environment"]
-        environment.pop("PWD", None)  # bash's and bwrap's own
         assert set(environment) == {
-            *("MY_SETTING", "lower_case", "HOME", "LANG", "PATH", "PYTHONUNBUFFERED"),
+            *("MY_SETTING", "lower_case", "HOME", "LANG", "PATH", "PWD", "PYTHONUNBUFFERED"),
             *("WEBROOT_PATH", "WEBJOBS_PATH", "WEBJOBS_NAME", "WEBJOBS_TYPE", "WEBJOBS_DATA_PATH"),
             *("WEBJOBS_RUN_ID", "WEBJOBS_EXECUTION"),
             *own[kind],
@@ -102,7 +101,7 @@ def test_the_environment_of_a_job_is_exactly_what_is_told(world: World, deployed
         assert environment["MY_SETTING"] == "its value"
         assert environment["WEBJOBS_NAME"] == names[kind]
         assert environment["WEBJOBS_TYPE"] == kind
-        assert environment["WEBJOBS_PATH"] == found["cwd"]
+        assert environment["WEBJOBS_PATH"] == environment["PWD"] == found["cwd"]
         assert environment["WEBJOBS_PATH"].endswith(f"App_Data/jobs/{kind}/{names[kind]}")
         assert Path(environment["WEBJOBS_DATA_PATH"]).is_dir()
         assert environment["WEBJOBS_DATA_PATH"].endswith(f"data/jobs/{kind}/{names[kind]}")
@@ -117,6 +116,29 @@ def test_the_environment_of_a_job_is_exactly_what_is_told(world: World, deployed
     assert run["argv"] == ["a", "b c"]
     assert 1024 <= int(kept["environment"]["WEBJOBS_PORT"]) < 65536
     assert not Path(kept["environment"]["WEBJOBS_SHUTDOWN_FILE"]).exists()
+
+
+@pytest.mark.parametrize("level", ["none", "process", "sandbox"])
+def test_nothing_of_the_servers_reaches_a_run_at_any_isolation(tmp_path: Path, level: str) -> None:
+    server = Server(tmp_path / "home", "--grace", "2", "--isolation", level, env=OF_THE_SERVER)
+    asyncio.run(server.start())
+    try:
+        kudu = World(server, tmp_path).app("demo")
+        python(kudu, "triggered", "show", SHOW)
+        shown = [shown_by_run(kudu, "show") for _ in range(3)]  # the later ones stood by
+        assert {frozenset(each["environment"]) for each in shown} == {
+            frozenset(
+                {
+                    *("HOME", "LANG", "PATH", "PWD", "PYTHONUNBUFFERED", "WEBROOT_PATH"),
+                    *("WEBJOBS_PATH", "WEBJOBS_NAME", "WEBJOBS_TYPE", "WEBJOBS_DATA_PATH"),
+                    *("WEBJOBS_RUN_ID", "WEBJOBS_EXECUTION", "WEBJOBS_COMMAND_ARGUMENTS"),
+                }
+            )
+        }
+        for each in shown:
+            assert each["environment"]["WEBJOBS_RUN_ID"] == each["run"]["id"]
+    finally:
+        asyncio.run(server.end())
 
 
 def test_what_a_run_has_without_arguments_is_empty(world: World) -> None:

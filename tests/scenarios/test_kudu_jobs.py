@@ -141,6 +141,8 @@ def test_a_list_has_an_etag_and_is_not_sent_twice(url: str, path: str) -> None:
     kudu.put_script("continuous", "sleeper", "sleep 1000\n")
     kudu.put_script("triggered", "report", "true\n")
     kudu.run("report")
+    sleeper = "/api/continuouswebjobs/sleeper"
+    until(lambda: kudu("GET", sleeper).json["status"] == "Running")
     first = kudu("GET", path, expect=200)
     tag = first.headers["ETag"]
     assert tag.startswith('"')
