@@ -159,7 +159,7 @@ class Server:
             cut_off = partial(self._end, "deployer", self.deployer.close)
             ending = partial(finish, self._runner, grace=self.options.grace, cut_off=cut_off)
             await self._end("http", ending)
-        for name in ("deployer", "supervisor", "upkeep", "repositories", "watcher"):
+        for name in ("deployer", "uploads", "supervisor", "upkeep", "repositories", "watcher"):
             room = getattr(self, name, None)
             if room is None:
                 continue
@@ -200,6 +200,7 @@ class Server:
 
     async def _remove(self, app: str) -> None:
         await self.deployer.forget(app)
+        await self.uploads.forget(app)
         await self.supervisor.forget(app)
         await self.upkeep.forget(app)
         await self.repositories.delete(app)

@@ -23,7 +23,8 @@ async def activate(ctx: Context) -> Context:
     """
     onto_disk = asyncio.create_task(asyncio.to_thread(_finish, ctx))
     try:
-        prepared = await ctx.tools.supervisor.prepare(await _desired(ctx), ctx.log)
+        supervisor = ctx.tools.supervisor
+        prepared = await supervisor.prepare(ctx.app, lambda: _desired(ctx), ctx.log)
     except SwapFailed as error:
         raise DeployError(error.what, error.fix, tail=error.tail) from error
     finally:

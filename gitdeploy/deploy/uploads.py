@@ -1,8 +1,8 @@
 """Jobs that come by themselves: a zip, a script, or settings alone, beside what is deployed.
 
-Each upload is a new, immutable generation, laid out as a site of one job; it is on the disk and has
-been looked at before anything changes. Where it replaces a continuous job that runs, the new
-process has to live for `swap_grace` first, as in a deployment: a failed one leaves the old as it was.
+Each upload is a new, immutable generation (generations.py); it is on the disk and has been looked
+at before anything changes. Where it replaces a continuous job that runs, the new process has to
+live for `swap_grace` first, as in a deployment: a failed one leaves the old as it was.
 """
 
 from __future__ import annotations
@@ -11,39 +11,33 @@ import asyncio
 import json
 import shutil
 from collections import defaultdict
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from gitdeploy.archives import ZipLimits, extract
+from gitdeploy.archives import ZipLimits
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
-from gitdeploy.deploy.packing import Parcel, blob_id, write_files
-from gitdeploy.deploy.releases import flush
+from gitdeploy.deploy import generations
+from gitdeploy.deploy.action_secrets import Settled, check_used, settle
+from gitdeploy.deploy.generations import Made
+from gitdeploy.deploy.packing import Parcel
 from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.events import Events
-from gitdeploy.home import AppHome, Home, Kind
-from gitdeploy.jobs import (
-    Job,
-    SettingError,
-    base_of,
-    check_job_name,
-    check_settings,
-    discover,
-    parse_action,
-    references,
-    take_secrets,
-    with_identity,
-)
+from gitdeploy.home import Home, Kind
+from gitdeploy.jobs import Job, base_of, check_job_name, with_settings
 from gitdeploy.store import SettingsRow, Store, Upload
-from gitdeploy.supervise import Supervisor, SwapFailed, load
-
-_SETTINGS = "settings.job"
+from gitdeploy.supervise import Desired, Prepared, Supervisor, SwapFailed, load
 
 
 class JobUploads:
-    """One per server. Changes to one app's jobs are made one after the other."""
+    """One per server: `start`, then the rest, then `close`.
+
+    Changes to one app's jobs are made one after the other.
+    """
 
     def __init__(
         self,
@@ -61,18 +55,33 @@ class JobUploads:
         self._clock = clock
         self._options = options
         self._supervisor = supervisor
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tidying: dict[tuple[str, Kind, str, int], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Remove what a crash left, and generations that nobody needs."""
         for app in await self._store.apps.all():
+            for value in await self._store.secrets.values(app.name):
+                self._events.redactor.add(value)
+            await asyncio.to_thread(generations.remove_incoming, self._home.app(app.name))
             await self._tidy(app.name)
+
+    async def close(self) -> None:
+        """Leave the generations that are still lived in to the next start."""
+        tasks = list(self._tidying.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def forget(self, app: str) -> None:
+        """The app is being deleted: returns when no change to its jobs is under way any more."""
+        async with self._locks[app]:
+            pass
+        self._locks.pop(app, None)
 
     def incoming(self, app: str, name: str) -> Path:
         """A file for a body on its way in; the caller removes it."""
-        uploads = self._home.app(app).uploads
-        uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return uploads / f"incoming-{name}"
+        return generations.incoming(self._home.app(app), name)
 
     async def put(self, app: str, kind: Kind, name: str, parcel: Parcel, *, who: str) -> str:
         """Make the parcel the app's job of that name; its name as it is kept.
@@ -81,28 +90,24 @@ class JobUploads:
         the other kind has the name, SwapFailed where the new process of a job that runs dies.
         """
         check_job_name(name)
-        async with self._turns[app]:
+        async with self._turn(app):
             name = self._known_as(app, kind, name)
-            paths = self._home.app(app)
-            generation = await asyncio.to_thread(_next_generation, paths, kind, name)
-            site = paths.upload(kind, name, generation)
-            making = site.with_name(f"{generation}.new")
+            paths, limits = self._home.app(app), ZipLimits.of(self._options)
             try:
-                job, secrets = await asyncio.to_thread(self._make, making, site, kind, name, parcel)
-            except BaseException:
-                await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
-                raise
-            upload = Upload(
-                app=app,
-                kind=kind,
-                name=name,
-                generation=generation,
-                body=msgspec.json.encode(job).decode(),
-                uploaded_at=self._clock.now(),
-                who=who,
-            )
-            try:
-                await asyncio.shield(self._put(upload, secrets))
+                made = await asyncio.to_thread(generations.make, paths, kind, name, parcel, limits)
+                self._hide(made.settled)
+                upload = Upload(
+                    app=app,
+                    kind=kind,
+                    name=name,
+                    generation=made.number,
+                    body=msgspec.json.encode(made.job).decode(),
+                    uploaded_at=self._clock.now(),
+                    who=who,
+                )
+                await self._check_used(app, kind, name, made.settled)
+                prepared = await self._prepare(upload)
+                await _to_the_end(self._put(upload, made, prepared))
             finally:
                 await self._tidy(app)
         return name
@@ -111,135 +116,127 @@ class JobUploads:
         """Delete a job, its data and its history; False where there was none.
 
         An uploaded one lets a deployed one of its name come back; a deployed one is gone until
-        the next deployment brings it again.
+        the next deployment brings it again. Without a job what an earlier one left goes.
         """
-        async with self._turns[app]:
+        async with self._turn(app):
             job = self._find(app, kind, name)
             if job is None:
-                return False
-            release = await self._store.releases.active(app)
-            number = None if release is None else release.number
-            await self._store.uploads.remove(app, kind, job.name, release=number)
-            await self._store.secrets.replace(app, f"{kind}/{job.name}/", {}, [])
-            await self._supervisor.forget_job(app, kind, job.name)
-            await self._store.executions.forget_job(app, kind, job.name)
-            paths = self._home.app(app)
-            for gone in (paths.executions(kind, job.name), paths.job_data(kind, job.name)):
-                await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
-            await self._tidy(app)
-            self._events.app_log(app).info("job.deleted", kind=kind, job=job.name)
-            return True
+                try:
+                    check_job_name(name)
+                except Invalid:
+                    return False
+            await _to_the_end(self._delete(app, kind, name if job is None else job.name, job))
+            return job is not None
 
     async def put_settings(self, app: str, kind: Kind, name: str, raw: dict[str, Any]) -> None:
         """Let these settings stand in for the job's settings.job from now on.
 
-        Raises NotFound, and Invalid naming the key where a known one has a bad value.
+        Raises NotFound, and Invalid naming the key where a known one has a bad value, or where
+        the job would have nothing to run any more.
         """
-        async with self._turns[app]:
+        async with self._turn(app):
             job = self._find(app, kind, name)
             if job is None:
                 raise NotFound(f"{app} has no {kind} job {name[:100]!r}.")
-            raw, secrets, kept = self._without_secrets(kind, job.name, raw)
-            row = SettingsRow(
-                app=app,
-                kind=kind,
-                name=job.name,
-                base=base_of(await self._as_filed(app, job)),
-                body=json.dumps(raw, ensure_ascii=False),
-            )
-            await self._store.secrets.replace(app, f"{kind}/{job.name}/", secrets, kept)
-            await self._store.uploads.put_settings(row)
-            self._events.app_log(app).info("job.settings_changed", kind=kind, job=job.name)
-            await self._supervisor.refresh(app, reason="settings of a job changed")
+            settled = settle(kind, job.name, raw)
+            if settled.wrong:
+                raise settled.wrong[0]
+            self._hide(settled)
+            await self._check_used(app, kind, job.name, settled)
+            filed = await self._as_filed(app, job)
+            body = json.dumps(settled.raw, ensure_ascii=False)
+            if job.runnable and not with_settings(filed, body).runnable:
+                raise Invalid(
+                    f"{job.name} has no script, only the action of its settings.",
+                    "Send the action too, or upload a script, or delete the job.",
+                )
+            row = SettingsRow(app=app, kind=kind, name=job.name, base=base_of(filed), body=body)
+            await _to_the_end(self._put_settings(row, settled))
 
-    def _make(
-        self, making: Path, site: Path, kind: Kind, name: str, parcel: Parcel
-    ) -> tuple[Job, dict[str, str]]:
-        """Write the generation and look at it. Blocking: for a worker thread."""
-        directory = f"App_Data/jobs/{kind}/{name}"
-        target = making / directory
-        target.parent.mkdir(parents=True, mode=0o700)
-        secrets: dict[str, str] = {}
-        if parcel.form == "zip":
-            limits = ZipLimits.of(self._options)
-            manifest = dict(extract(parcel.file, target, limits=limits).manifest)
-        else:
-            manifest = write_files(target, parcel)
-        job, _ = _look(making, kind, name)
-        raw = job.settings.raw
-        try:
-            raw, secrets, _ = self._without_secrets(kind, name, raw)
-        except SettingError:
-            if parcel.form == "settings":
-                raise
-            # the job says so itself, and runs without that key
-        if secrets:
-            data = json.dumps(raw, ensure_ascii=False).encode()
-            (making / job.directory / _SETTINGS).write_bytes(data)
-            inside = job.directory.removeprefix(directory).strip("/")
-            manifest[f"{inside}/{_SETTINGS}" if inside else _SETTINGS] = (0o100644, blob_id(data))
-        job, fix = _look(making, kind, name)
-        if not job.runnable:
-            raise Invalid(f"{name} can't be taken: {job.error}", fix)
-        placed = {f"{directory}/{path}": entry for path, entry in manifest.items()}
-        job = with_identity(job, placed, settings={}, environment=None)
-        flush(making)
-        making.rename(site)
-        return job, secrets
+    async def _prepare(self, upload: Upload) -> Prepared | None:
+        """See a replacement live; None where there is nothing that it replaces."""
+        app, key = upload.app, (upload.kind, upload.name)
+        old = self._find(app, *key)
+        if upload.kind != "continuous" or old is None or not old.runnable:
+            return None
 
-    async def _put(self, upload: Upload, secrets: dict[str, str]) -> None:
-        """Start what is new, record it, stop what is old."""
+        async def desired() -> Desired:
+            rows = await self._store.uploads.all(app)
+            others = [each for each in rows if (each.kind, each.name) != key]
+            found = await load(self._store, self._home, app, [*others, upload])
+            assert found is not None
+            return found
+
+        return await self._supervisor.prepare(app, desired, self._events.app_log(app))
+
+    async def _put(self, upload: Upload, made: Made, prepared: Prepared | None) -> None:
+        """Record it, stop what is old; a new one starts."""
         app, kind, name = upload.app, upload.kind, upload.name
-        old = self._find(app, kind, name)
-        prepared = None
-        if kind == "continuous" and old is not None and old.runnable:
-            rows = [
-                u for u in await self._store.uploads.all(app) if (u.kind, u.name) != (kind, name)
-            ]
-            desired = await load(self._store, self._home, app, [*rows, upload])
-            assert desired is not None
-            log = self._events.app_log(app)
-            prepared = await self._supervisor.prepare(desired, log)
+        log = self._events.app_log(app)
         try:
-            await self._store.secrets.replace(app, f"{kind}/{name}/", secrets, [])
-            await self._store.uploads.put(upload)
+            given = await self._settings_of(app, kind, name)
+            stays = given is not None and given.base == base_of(made.job)
+            keep = set(made.settled.used)
+            if given is not None and stays:
+                keep |= settle(kind, name, json.loads(given.body)).used
+            await self._store.uploads.put(
+                upload, keep_settings=stays, secrets=made.settled.secrets, keep=keep
+            )
         except BaseException:
             if prepared is not None:
                 await prepared.abort()
             raise
-        self._events.app_log(app).info(
-            "job.uploaded", kind=kind, job=name, generation=upload.generation, who=upload.who
-        )
+        log.info("job.uploaded", kind=kind, job=name, generation=made.number, who=upload.who)
+        if given is not None and not stays:
+            log.warning("job.settings_dropped", kind=kind, job=name)
         if prepared is not None:
             await prepared.commit()
         await self._supervisor.refresh(app, reason="a job was uploaded")
 
-    def _without_secrets(
-        self, kind: Kind, name: str, raw: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-        """Settings with references in the place of secrets, the secrets, the names still used.
+    async def _delete(self, app: str, kind: Kind, name: str, job: Job | None) -> None:
+        paths = self._home.app(app)
 
-        Raises SettingError.
-        """
-        secrets: dict[str, str] = {}
-        used: list[str] = []
-        if raw.get("action") is not None:
-            prefix = f"{kind}/{name}/action"
-            action, secrets = take_secrets(parse_action(raw["action"]), prefix)
-            used = [each.secret for each in references(action) if each.secret is not None]
-            strange = next((each for each in used if not each.startswith(prefix)), None)
-            if strange is not None:
-                raise Invalid(
-                    f"action refers to the secret {strange[:100]!r}, which isn't this job's.",
-                    "Send the value itself; it is kept apart and never shown.",
-                )
-            for value in secrets.values():
-                self._events.redactor.add(value)
-            raw = {**raw, "action": msgspec.to_builtins(action)}
-        wrong = check_settings(raw)[1]
-        if wrong:
-            raise wrong[0]
-        return raw, secrets, used
+        async def forget() -> None:
+            await self._store.executions.forget_job(app, kind, name)
+            for gone in (paths.executions(kind, name), paths.job_data(kind, name)):
+                await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+
+        if job is not None:
+            release = await self._store.releases.active(app)
+            number = None if release is None else release.number
+            await self._store.uploads.remove(app, kind, name, release=number)
+        await self._supervisor.forget_job(app, kind, name, forget)
+        await self._tidy(app)
+        if job is not None:
+            self._events.app_log(app).info("job.deleted", kind=kind, job=name)
+
+    async def _put_settings(self, row: SettingsRow, settled: Settled) -> None:
+        await self._store.uploads.put_settings(row, secrets=settled.secrets, keep=settled.used)
+        log = self._events.app_log(row.app)
+        log.info("job.settings_changed", kind=row.kind, job=row.name)
+        await self._supervisor.refresh(row.app, reason="settings of a job changed")
+
+    @asynccontextmanager
+    async def _turn(self, app: str) -> AsyncIterator[None]:
+        """Be the only one who changes the app's jobs. Raises NotFound where it is gone."""
+        async with self._locks[app]:
+            if await self._store.apps.get(app) is None:
+                raise NotFound(f"There is no app {app!r}.")
+            yield
+
+    def _hide(self, settled: Settled) -> None:
+        for value in settled.secrets.values():
+            self._events.redactor.add(value)
+
+    async def _check_used(self, app: str, kind: Kind, name: str, settled: Settled) -> None:
+        if settled.used:
+            known = await self._store.secrets.names(app)
+            check_used(settled, known, below=f"{kind}/{name}/")
+
+    async def _settings_of(self, app: str, kind: Kind, name: str) -> SettingsRow | None:
+        """Settings that were given over the API."""
+        rows = await self._store.uploads.settings(app)
+        return next((row for row in rows if (row.kind, row.name) == (kind, name)), None)
 
     async def _as_filed(self, app: str, job: Job) -> Job:
         """The job with the settings of its own settings.job."""
@@ -260,8 +257,7 @@ class JobUploads:
 
     def _known_as(self, app: str, kind: Kind, name: str) -> str:
         """The name in the spelling that is kept. Raises Conflict."""
-        other: Literal["continuous", "triggered"]
-        other = "triggered" if kind == "continuous" else "continuous"
+        other: Kind = "triggered" if kind == "continuous" else "continuous"
         if self._find(app, other, name) is not None:
             raise Conflict(
                 f"{app} has a {other} job {name}.",
@@ -271,20 +267,24 @@ class JobUploads:
         return name if found is None else found.name
 
     async def _tidy(self, app: str) -> None:
+        """Remove generations that don't count; those that are lived in once they are left."""
         rows = await self._store.uploads.all(app)
-        keep: set[tuple[str, str, str]] = {(u.kind, u.name, str(u.generation)) for u in rows}
-        keep |= {(k, n, str(g)) for k, n, g in self._supervisor.uploads_in_use(app)}
-        await asyncio.to_thread(_remove_others, self._home.app(app), keep)
+        current: set[tuple[Kind, str, int]] = {(u.kind, u.name, u.generation) for u in rows}
+        used = self._supervisor.uploads_in_use(app)
+        await asyncio.to_thread(generations.remove_others, self._home.app(app), current | used)
+        for each in used - current:
+            key = (app, *each)
+            if key not in self._tidying:
+                self._tidying[key] = asyncio.create_task(self._tidy_later(*key))
 
-
-def _look(site: Path, kind: Kind, name: str) -> tuple[Job, str]:
-    """The one job of a site, and what to do about it where something is wrong. Raises Invalid."""
-    found, problems = discover(site)
-    fix = problems[0].fix if problems else ""
-    for job in found:
-        if job.key == (kind, name):
-            return job, fix
-    raise Invalid(f"{name} can't be taken: it is empty.", "Put a run.sh, run.py … at its top.")
+    async def _tidy_later(self, app: str, kind: Kind, name: str, generation: int) -> None:
+        try:
+            await self._supervisor.wait_left(app, kind, name, generation)
+        finally:
+            self._tidying.pop((app, kind, name, generation), None)
+        async with self._locks[app]:
+            if await self._store.apps.get(app) is not None:
+                await self._tidy(app)
 
 
 def swap_error(error: SwapFailed) -> Invalid:
@@ -293,17 +293,11 @@ def swap_error(error: SwapFailed) -> Invalid:
     return Invalid(f"{error.what} The job before it goes on.{tail}", error.fix)
 
 
-def _next_generation(paths: AppHome, kind: Kind, name: str) -> int:
-    parent = paths.upload(kind, name, 0).parent
-    names = [entry.name.split(".")[0] for entry in parent.glob("*")] if parent.is_dir() else []
-    return 1 + max((int(each) for each in names if each.isdigit()), default=0)
-
-
-def _remove_others(paths: AppHome, keep: set[tuple[str, str, str]]) -> None:
-    for kind in ("continuous", "triggered"):
-        for generation in (paths.uploads / kind).glob("*/*"):
-            if (kind, generation.parent.name, generation.name) not in keep:
-                shutil.rmtree(generation, ignore_errors=True)
-        for job in (paths.uploads / kind).glob("*"):
-            if not any(job.iterdir()):
-                job.rmdir()
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Work that is all done or not begun: a caller who is cancelled waits for it all the same."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

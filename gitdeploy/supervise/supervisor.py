@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal, NoReturn
+
+import msgspec
 
 from gitdeploy.clock import Clock, to_datetime
 from gitdeploy.config import Options
@@ -107,19 +109,27 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(live.let_go() for live in set(self._context.lives)))
 
-    async def prepare(self, desired: Desired, log: Log) -> Prepared:
+    async def prepare(
+        self, app: str, desired: Callable[[], Awaitable[Desired]], log: Log
+    ) -> Prepared:
         """Phase 1 of a swap: start new and changed continuous jobs, see them live.
 
-        `log` gets the records of the swap. What comes back holds the app until its `commit` or
-        `abort`. Raises SwapFailed with everything as it was before.
+        `desired` is asked once nobody else changes the app, so that it knows of what others have
+        just changed. `log` gets the records of the swap. What comes back holds the app until its
+        `commit` or `abort`. Raises SwapFailed with everything as it was before.
         """
-        jobs = await self._app(desired.app)
+        jobs = await self._app(app)
         await jobs.lock.acquire()
+        try:
+            wanted = await desired()
+        except BaseException:
+            jobs.lock.release()
+            raise
         prepared = Prepared(
             self._context,
             jobs,
             self._runs,
-            desired,
+            wanted,
             log,
             on_commit=lambda: self._schedule(jobs),
         )
@@ -157,17 +167,32 @@ class Supervisor:
             await self._idling.wake(app)
             yield
 
-    async def forget_job(self, app: str, kind: Kind, job: str) -> None:
-        """A job was deleted: stop it, and let the app's next state be the store's.
+    async def forget_job(
+        self, app: str, kind: Kind, job: str, forget: Callable[[], Awaitable[None]]
+    ) -> None:
+        """A job was deleted from the store: stop it, `forget` what it did, follow the store.
 
-        Returns when nothing of it runs any more.
+        Another of its name, which the deleted one stood before, begins with nothing.
         """
-        await self.refresh(app, reason="deleted")
-        if kind == "triggered":
-            await self._runs.stop_job(app, job, reason="deleted")
-        for live in [*self._context.lives]:
-            if id_of(live.execution)[:3] == (app, kind, job):
-                await live.wait()
+        jobs = await self._app(app)
+        async with jobs.lock:
+            jobs.disabled -= {(kind, job)}
+            desired = await self._load(app)
+            without = desired
+            if desired is not None:
+                others = tuple(each for each in desired.jobs if each.key != (kind, job))
+                without = msgspec.structs.replace(desired, jobs=others)
+            await jobs.reconcile(without, reason="deleted")
+            self._schedule(jobs)
+            lives = [e for e in self._context.lives if id_of(e.execution)[:3] == (app, kind, job)]
+            verdict = Verdict("stopped")
+            ends = (stop(self._context, live, verdict, reason="deleted") for live in lives)
+            await asyncio.gather(*ends)
+            if kind == "triggered":  # what stands by has its data directory open
+                await self._runs.dismiss(app)
+            await forget()
+            await jobs.reconcile(desired, reason="deleted")
+            self._schedule(jobs)
 
     async def enable(self, app: str, kind: Kind, job: str) -> None:
         """Start a job (a triggered one: its schedule) again. Raises NotFound."""
@@ -272,6 +297,13 @@ class Supervisor:
             for live in self._context.lives
             if live.execution.app == app and live.execution.upload is not None
         }
+
+    async def wait_left(self, app: str, kind: Kind, job: str, generation: int) -> None:
+        """Wait until no process lives in that upload."""
+        for live in [*self._context.lives]:
+            execution = live.execution
+            if id_of(execution)[:3] == (app, kind, job) and execution.upload == generation:
+                await live.wait()
 
     async def _begin(self, app: str, desired: Desired | None, lives: list[Live]) -> None:
         jobs = self._apps[app]

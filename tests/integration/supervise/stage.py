@@ -131,7 +131,11 @@ class Stage:
     async def prepare(self, files: Mapping[str, str]) -> tuple[Prepared, Desired]:
         desired = await self.write(files)
         log = self.events.deployment_log(APP, "d" * 40, 1)
-        return await self.supervisor.prepare(desired, log), desired
+
+        async def given() -> Desired:
+            return desired
+
+        return await self.supervisor.prepare(APP, given, log), desired
 
     async def activate(self, desired: Desired) -> None:
         bodies: list[tuple[str, str, str]] = [
