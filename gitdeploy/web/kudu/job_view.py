@@ -52,6 +52,7 @@ def continuous(
         since=_time(view.since),
         restarts=view.restarts,
         enabled=view.enabled,
+        origin=_origin(view),
     )
 
 
@@ -77,7 +78,12 @@ def triggered(
         latest_run=None if latest is None else run(latest, way, now),
         next_run=_time(view.next_due),
         enabled=view.enabled,
+        origin=_origin(view),
     )
+
+
+def _origin(view: JobView) -> shapes.Origin:
+    return "upload" if view.uploaded else "release"
 
 
 def run(execution: Execution, way: Way, now: int) -> shapes.Run:

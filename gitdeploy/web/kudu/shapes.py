@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 PENDING, BUILDING, DEPLOYING, FAILED, SUCCESS = range(5)
 MESSAGE, WARNING, ERROR = range(3)
+Origin = Literal["release", "upload"]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ class Runs(msgspec.Struct, frozen=True):
 
 
 class TriggeredJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A triggered job. `enabled` and `next_run` are ours."""
+    """A triggered job. `next_run`, `enabled` and `origin` are ours."""
 
     name: str
     run_command: str
@@ -62,10 +63,11 @@ class TriggeredJob(msgspec.Struct, frozen=True, kw_only=True):
     latest_run: Run | None
     next_run: str | None
     enabled: bool
+    origin: Origin
 
 
 class ContinuousJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A continuous job. `pid`, `since`, `restarts` and `enabled` are ours."""
+    """A continuous job. From `pid` on the fields are ours."""
 
     name: str
     run_command: str
@@ -82,6 +84,7 @@ class ContinuousJob(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     restarts: int
     enabled: bool
+    origin: Origin
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):

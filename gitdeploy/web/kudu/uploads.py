@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from gitdeploy.deploy import Parcel, SwapFailed, check_filename, swap_error
 from gitdeploy.errors import Invalid
 from gitdeploy.home import Kind
+from gitdeploy.jobs.scripts import KINDS
 from gitdeploy.web import bodies
 from gitdeploy.web.answers import as_json
 from gitdeploy.web.auth import principal_of
@@ -30,24 +31,34 @@ from gitdeploy.web.services import services_of
 _ZIPS = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _FILENAME = re.compile(r"""(?i)(?:\A|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))""")
-_EXTENDED = re.compile(r"(?i)(?:\A|;)\s*filename\*\s*=\s*(?:utf-8|iso-8859-1)'[^']*'([^;]*)")
+_EXTENDED = re.compile(r"(?i)(?:\A|;)\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;]*)")
+_SCRIPTS = frozenset(extension for kind in KINDS for extension in kind.extensions)
 
 
 async def put(request: web.Request) -> web.Response:
     """Create or replace a job; answered with the job once it is in force."""
     services, app = services_of(request), request.match_info["app"]
     kind, name = _kind(request), request.match_info["job"]
+    who = principal_of(request).who
     file = services.uploads.incoming(app, secrets.token_hex(8))
     try:
         head = await _receive(request, file)
         parcel = _parcel(request, file, head)
-        work = services.uploads.put(app, kind, name, parcel, who=principal_of(request).who)
-        name = await services.background.complete(work)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+    async def take() -> str:
+        try:
+            return await services.uploads.put(app, kind, name, parcel, who=who)
+        finally:  # not before, also where the client has left
+            file.unlink(missing_ok=True)
+
+    try:
+        kept_as = await services.background.complete(take())
     except SwapFailed as error:
         raise swap_error(error) from error
-    finally:
-        file.unlink(missing_ok=True)
-    return await _job(request, kind, name)
+    return await _job(request, kind, kept_as)
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -88,12 +99,20 @@ async def _receive(request: web.Request, file: Path) -> bytes:
 
 
 def _parcel(request: web.Request, file: Path, head: bytes) -> Parcel:
-    """What came: `Content-Type` lies in clients, so the file's name and first bytes count too."""
+    """What came: `Content-Type` lies in clients, so the file's name and first bytes count too.
+
+    A script may itself be a zip (a .jar; Python runs them), so its name says more than its bytes.
+    """
     media = request.content_type if hdrs.CONTENT_TYPE in request.headers else ""
     name = _filename(request.headers.get(hdrs.CONTENT_DISPOSITION, ""))
-    looks_like_zip = head.startswith(_SIGNATURES)
-    if media in _ZIPS or (name or "").lower().endswith(".zip") or (looks_like_zip and name is None):
+    ending = "" if name is None else Path(name).suffix.lower()
+    says_zip, is_zip = media in _ZIPS or ending == ".zip", head.startswith(_SIGNATURES)
+    if (says_zip and is_zip) or ((says_zip or is_zip) and ending not in _SCRIPTS):
         return Parcel("zip", file)
+    if media.startswith("multipart/") and head.startswith(b"--"):
+        raise Invalid(
+            "The body is a form.", "Send the file itself as the body: curl -T job.zip …, not -F."
+        )
     if name is None and media == JSON:
         return Parcel("settings", file)
     if name is None:
@@ -107,7 +126,7 @@ def _parcel(request: web.Request, file: Path, head: bytes) -> Parcel:
 def _filename(disposition: str) -> str | None:
     """The name in a Content-Disposition (RFC 6266), quoted or not, without directories."""
     if (found := _EXTENDED.search(disposition)) is not None:
-        return check_filename(unquote(found[1].strip()))
+        return check_filename(unquote(found[2].strip(), encoding=found[1]))
     if (found := _FILENAME.search(disposition)) is not None:
         quoted, bare = found[1], found[2]
         # a backslash is a Windows path here, not an escape

@@ -6,55 +6,30 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from gitdeploy.app import Server
 from tests.integration.web.conftest import Client, Site
+from tests.integration.web.uploading import (
+    BASE,
+    CONTINUOUS,
+    TRIGGERED,
+    ZIP,
+    left,
+    run,
+    script,
+    zipped,
+)
 from tests.support import eventually
 
-BASE = "/apps/shop/api"
-TRIGGERED = f"{BASE}/triggeredwebjobs"
-CONTINUOUS = f"{BASE}/continuouswebjobs"
-ZIP = {"Content-Type": "application/zip"}
 TICK = "import time\nprint('{}', flush=True)\nwhile True: time.sleep(1)\n"
-
-
-def zipped(**files: str) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name.replace("__", "/").replace("_dot_", "."), text)
-    return out.getvalue()
-
-
-def script(name: str = "run.sh") -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename={name}"}
 
 
 @pytest.fixture
 async def client(admin: Client, shop: Site) -> AsyncIterator[Client]:
     """May deploy to an app that nothing was pushed to."""
     yield await admin.token_for("deploy", apps=["shop"])
-
-
-async def run(client: Client, job: str, query: str = "") -> Any:
-    started = await client.ask("POST", f"{TRIGGERED}/{job}/run{query}")
-    assert started.status == 202, started.body
-
-    async def ended() -> Any:
-        found = (await client.get(started.headers["Location"])).json
-        return found if found["end_time"] else None
-
-    found = await eventually(ended)
-    found["output"] = (await client.get(found["url"] + "/log")).text
-    return found
-
-
-def left(server: Server) -> list[str]:
-    uploads = server.home.app("shop").uploads
-    return sorted(str(p.relative_to(uploads)) for p in uploads.rglob("*") if p.is_file())
 
 
 async def test_a_zip_becomes_a_triggered_job_that_runs(client: Client, server: Server) -> None:
@@ -252,78 +227,6 @@ async def test_uploads_survive_deployments_and_win_over_a_job_of_their_name(
     assert (await run(client, "other"))["output"] == "other\n"
 
 
-async def test_settings_are_replaced_at_once_and_restart_nothing(
-    client: Client, server: Server
-) -> None:
-    await client.ask("PUT", f"{CONTINUOUS}/c", b"sleep 600", headers=script())
-    await client.ask("PUT", f"{TRIGGERED}/a", b"true", headers=script())
-    assert (await client.get(f"{TRIGGERED}/a/settings")).json == {}
-    wanted = {"schedule": "0 0 3 * * *", "mine": {"kept": [1]}}
-    put = await client.ask("PUT", f"{TRIGGERED}/a/settings", wanted)
-    assert put.status == 200, put.body
-    assert (await client.get(f"{TRIGGERED}/a/settings")).json == wanted
-    job = (await client.get(f"{TRIGGERED}/a")).json
-    assert job["settings"] == wanted
-    assert job["next_run"] is not None
-    bad = await client.ask("PUT", f"{TRIGGERED}/a/settings", {"schedule": "0 0 99 * * *"})
-    assert bad.status == 400
-    assert "hour" in bad.json["detail"]
-    assert (await client.get(f"{TRIGGERED}/a/settings")).json == wanted
-
-    async def pid() -> int | None:
-        return (await client.get(f"{CONTINUOUS}/c")).json["pid"]
-
-    before = await eventually(pid)
-    await client.ask(
-        "PUT", f"{CONTINUOUS}/c/settings", {"stopping_wait_time": 1, "is_singleton": True}
-    )
-    assert await pid() == before
-    assert (await client.ask("PUT", f"{TRIGGERED}/nobody/settings", {})).status == 404
-
-
-async def test_settings_of_a_deployed_job_count_until_its_settings_job_changes(
-    client: Client, shop: Site
-) -> None:
-    files = {
-        "App_Data/jobs/triggered/a/run.sh": "true",
-        "App_Data/jobs/triggered/a/settings.job": '{"schedule": "0 0 1 * * *"}',
-    }
-    await shop.deploy(files)
-    await client.ask("PUT", f"{TRIGGERED}/a/settings", {"schedule": "0 0 2 * * *"})
-    await shop.deploy({"README.md": "another commit"})
-    assert (await client.get(f"{TRIGGERED}/a/settings")).json["schedule"] == "0 0 2 * * *"
-    await shop.deploy(
-        {**files, "App_Data/jobs/triggered/a/settings.job": '{"schedule": "0 0 3 * * *"}'}
-    )
-    assert (await client.get(f"{TRIGGERED}/a/settings")).json["schedule"] == "0 0 3 * * *"
-
-
-async def test_an_action_alone_is_a_job_and_its_secrets_are_never_shown(
-    client: Client, server: Server
-) -> None:
-    request = {
-        "method": "POST",
-        "uri": "https://example.org/ping",
-        "authentication": {"type": "basic", "username": "me", "password": "very-secret-word"},
-    }
-    settings = {"schedule": "0 0 3 * * *", "action": {"type": "https", "request": request}}
-    made = await client.ask(
-        "PUT", f"{TRIGGERED}/ping", settings, headers={"Content-Type": "application/json"}
-    )
-    assert made.status == 200, made.body
-    assert made.json["run_command"] == "POST https://example.org/ping"
-    shown = await client.get(f"{TRIGGERED}/ping/settings")
-    assert "very-secret-word" not in shown.text
-    again = await client.ask("PUT", f"{TRIGGERED}/ping/settings", shown.json)
-    assert again.status == 200, again.body
-    name = shown.json["action"]["request"]["authentication"]["password"]["secret"]
-    assert await server.store.secrets.get("shop", name) == "very-secret-word"
-    for file in server.home.app("shop").uploads.rglob("*"):
-        assert not file.is_file() or b"very-secret-word" not in file.read_bytes()
-    await client.ask("DELETE", f"{TRIGGERED}/ping")
-    assert await server.store.secrets.values("shop") == []
-
-
 async def test_only_who_may_deploy_uploads(admin: Client, client: Client) -> None:
     await client.ask("PUT", f"{TRIGGERED}/a", b"true", headers=script())
     runner = await admin.token_for("run", apps=["shop"])
@@ -348,3 +251,48 @@ async def test_every_older_spelling_leads_there(client: Client) -> None:
         settings = await client.ask("PUT", url + "/settings", json.loads('{"a": 1}'))
         assert settings.status == 200
         assert (await client.ask("DELETE", url)).status == 200
+
+
+async def test_a_form_is_refused_with_what_to_do(client: Client, server: Server) -> None:
+    part = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="job.zip"\r\n\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=xyz"}
+    body = part + zipped(run_dot_sh="true") + b"\r\n--xyz--\r\n"
+    refused = await client.ask("PUT", f"{TRIGGERED}/a", body, headers=form)
+    assert refused.status == 400
+    assert "curl -T" in refused.json["fix"]
+    assert left(server) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "media", "is_zip", "command"),
+    [
+        ("job", "application/octet-stream", True, "run.sh"),
+        ("job.zip", "application/octet-stream", True, "run.sh"),
+        ("anything.php", "application/zip", True, "run.sh"),
+        ("run.sh", "application/zip", False, "run.sh"),
+        ("run.py", "application/octet-stream", True, "run.py"),
+    ],
+)
+async def test_the_bytes_and_the_name_tell_what_came_when_the_type_lies(
+    client: Client, name: str, media: str, is_zip: bool, command: str
+) -> None:
+    body = zipped(run_dot_sh="true") if is_zip else b"true"
+    made = await client.ask(
+        "PUT", f"{TRIGGERED}/a", body, headers={**script(name), "Content-Type": media}
+    )
+    assert made.status == 200, made.body
+    assert made.json["run_command"] == command
+
+
+async def test_writes_are_in_the_audit_log(client: Client, server: Server) -> None:
+    await client.ask("PUT", f"{TRIGGERED}/a", b"true", headers=script())
+    await client.ask("PUT", f"{TRIGGERED}/a/settings", {"mine": 1})
+    await client.ask("PUT", f"{TRIGGERED}/a", b"no name")
+    await client.ask("DELETE", f"{TRIGGERED}/a")
+    entries = await server.store.audit.newest(limit=4)
+    assert [(e.what, e.target, e.result) for e in reversed(entries)] == [
+        ("triggered.put", "shop/a", "200 OK"),
+        ("triggered.put_settings", "shop/a", "200 OK"),
+        ("triggered.put", "shop/a", "400 Bad Request"),
+        ("triggered.delete", "shop/a", "200 OK"),
+    ]
