@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from gitdeploy.app import Server
@@ -63,4 +65,6 @@ async def pid(client: Client, job: str) -> int:
 def left(server: Server) -> list[str]:
     """Files below the app's uploads."""
     uploads = server.home.app("shop").uploads
-    return sorted(str(p.relative_to(uploads)) for p in uploads.rglob("*") if p.is_file())
+    # not rglob: what is being removed may go under its hands
+    walk = ((Path(folder), names) for folder, _, names in os.walk(uploads))
+    return sorted(str((at / name).relative_to(uploads)) for at, names in walk for name in names)
