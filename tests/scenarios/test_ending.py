@@ -106,7 +106,7 @@ def test_sigterm_while_the_server_is_starting_is_an_orderly_end(home: Path) -> N
         stderr=subprocess.PIPE,
     ) as process:
         until = time.monotonic() + 20
-        while not _ignores(process.pid, signal.SIGHUP):  # the first thing that it does
+        while not _catches(process.pid, signal.SIGTERM):  # the first thing that it does
             assert time.monotonic() < until
             time.sleep(0.001)
         process.terminate()
@@ -115,7 +115,7 @@ def test_sigterm_while_the_server_is_starting_is_an_orderly_end(home: Path) -> N
     assert said == b"", "it was never ready"
 
 
-def _ignores(pid: int, number: int) -> bool:
+def _catches(pid: int, number: int) -> bool:
     text = Path(f"/proc/{pid}/status").read_text()
-    mask = next(line.split()[1] for line in text.splitlines() if line.startswith("SigIgn"))
+    mask = next(line.split()[1] for line in text.splitlines() if line.startswith("SigCgt"))
     return bool(int(mask, 16) >> (number - 1) & 1)

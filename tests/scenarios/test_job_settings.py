@@ -227,7 +227,7 @@ def history(kudu: Kudu, job: str) -> list[str]:
     [
         ({"WEBJOBS_HISTORY_SIZE": "2"}, 2),
         ({"WEBJOBS_HISTORY_MB": "0.005"}, 2),
-        ({"WEBJOBS_HISTORY_DAYS": "0.000001"}, 1),
+        ({"WEBJOBS_HISTORY_DAYS": "0.00000001"}, 1),
     ],
 )
 def test_the_history_settings_say_how_many_runs_are_kept(

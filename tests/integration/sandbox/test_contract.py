@@ -153,8 +153,9 @@ async def test_a_job_has_three_descriptors_and_an_empty_input(
 @every
 async def test_sigterm_reaches_the_whole_group(isolation: Level, make_spec: MakeSpec) -> None:
     script = (
-        "sh -c 'trap \"echo child; exit\" TERM; echo ready; while :; do sleep 0.05; done' &"
-        " trap 'wait; echo parent; exit 3' TERM; while :; do sleep 0.05; done"
+        "trap 'wait; echo parent; exit 3' TERM;"
+        " sh -c 'trap \"echo child; exit\" TERM; echo ready; while :; do sleep 0.05; done' &"
+        " while :; do sleep 0.05; done"
     )
     handle = await isolation.spawn(make_spec(script))
     await eventually(lambda: "ready" in said(handle))
