@@ -14,36 +14,12 @@ from gitdeploy.deploy.pipeline import run_pipeline
 from gitdeploy.deploy.progress import Progress
 from gitdeploy.deploy.python import is_complete
 from gitdeploy.deploy.releases import discard_release, is_whole
+from gitdeploy.deploy.source import Source
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Log
 from gitdeploy.home import AppHome
-from gitdeploy.repos import CommitInfo, Repository
+from gitdeploy.repos import CommitInfo
 from gitdeploy.store import Deployment, Release, Store
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Attempt:
-    """An attempt that hasn't ended: what it needs, and `ended`, which its end is waited for by.
-
-    `release` is the new one that was numbered for it already.
-    """
-
-    row: Deployment
-    commit: CommitInfo
-    repository: Repository
-    paths: AppHome
-    clean: bool
-    log: Log
-    ended: asyncio.Future[None]
-    progress: Progress
-    task: asyncio.Task[None] | None = None
-    release: Release | None = None
-    recorded: bool = False
-
-    @property
-    def begun(self) -> bool:
-        """Whether its turn has come."""
-        return self.progress.status != "pending"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -53,6 +29,33 @@ class Failure(msgspec.Struct, frozen=True):
     fix: str = ""
     step: str = ""
     tail: list[str] = []
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Attempt:
+    """An attempt that hasn't ended: what it needs, and `ended`, which its end is waited for by.
+
+    `commit` is None where there is none. `release` is the new one that was numbered for it
+    already; `cut_off` says why its task was cancelled.
+    """
+
+    row: Deployment
+    source: Source
+    commit: CommitInfo | None
+    paths: AppHome
+    clean: bool
+    log: Log
+    ended: asyncio.Future[None]
+    progress: Progress
+    task: asyncio.Task[None] | None = None
+    release: Release | None = None
+    cut_off: Failure | None = None
+    recorded: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether its turn has come."""
+        return self.progress.status != "pending"
 
 
 STOPPED = Failure("The server was stopped during it.", "Deploy the commit again.")
@@ -68,7 +71,7 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
     """
     row, log = attempt.row, attempt.log
     begun = tools.clock.monotonic()
-    log.info("deploy.started", commit=attempt.commit.id, subject=attempt.commit.subject)
+    log.info("deploy.started", **_told(attempt))
     release = attempt.release
     kept = False
     failure: Failure | None = None
@@ -81,8 +84,8 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
             row.app,
             row.id,
             at=tools.clock.now(),
-            commit_id=attempt.commit.id,
-            tree_id=attempt.commit.tree,
+            commit_id=row.commit_id,
+            tree_id=None if attempt.commit is None else attempt.commit.tree,
         )
         await _pipeline(attempt, tools, release, kept=kept)
     except DeployError as error:
@@ -91,7 +94,7 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
         failure = Failure(error.what, error.fix)
     except asyncio.CancelledError:
         cancelled = True
-        failure = STOPPED
+        failure = attempt.cut_off or STOPPED
     except Exception as error:  # a bug: the operator gets the trace, the pusher a sentence
         log.error("deploy.crashed", what=type(error).__name__, exc_info=True)
         failure = Failure("gitdeploy itself failed.", "Its operator finds the cause in its log.")
@@ -110,7 +113,16 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
 async def give_up(attempt: Attempt, tools: Tools) -> None:
     """Record the failure of an attempt whose turn never came."""
     begun = tools.clock.monotonic()
-    await _record(attempt, tools, attempt.release, False, STOPPED, begun=begun, url=str)
+    await _record(
+        attempt, tools, attempt.release, False, attempt.cut_off or STOPPED, begun=begun, url=str
+    )
+
+
+def _told(attempt: Attempt) -> dict[str, str]:
+    """What is deployed, as the log's first record says it."""
+    if attempt.commit is None:
+        return {"source": attempt.source.name, "subject": attempt.row.message.partition("\n")[0]}
+    return {"commit": attempt.commit.id, "subject": attempt.commit.subject}
 
 
 async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: bool) -> None:
@@ -121,8 +133,7 @@ async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: b
     ctx = Context(
         app=row.app,
         deployment=row,
-        commit=attempt.commit,
-        repository=attempt.repository,
+        source=attempt.source,
         release=release,
         paths=attempt.paths,
         settings=await tools.store.apps.settings(row.app),

@@ -82,6 +82,6 @@ def _check_project(ctx: Context) -> None:
     real = Path(os.path.realpath(ctx.site))
     if not real.is_dir() or not real.is_relative_to(os.path.realpath(ctx.root)):
         raise DeployError(
-            f"project = {ctx.project}: there is no such directory in commit {ctx.commit.id[:10]}.",
+            f"project = {ctx.project}: there is no such directory in {ctx.source.name}.",
             f"Name a directory of the repository in {NAME} (or the app setting PROJECT).",
         )

@@ -77,7 +77,7 @@ def build_environment(ctx: Context) -> dict[str, str]:
         "HOME": str(ctx.paths.cache),
         "DEPLOYMENT_SOURCE": str(ctx.root),
         "DEPLOYMENT_TARGET": str(ctx.site),
-        "SCM_COMMIT_ID": ctx.commit.id,
+        "SCM_COMMIT_ID": ctx.deployment.id,
     }
 
 

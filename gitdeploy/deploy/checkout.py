@@ -1,4 +1,4 @@
-"""Checkout: the commit's tree becomes a new release directory; nothing is live yet."""
+"""Checkout: a commit's tree, or other content, becomes a new release directory; nothing is live yet."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import errno
 from dataclasses import replace
 
+from gitdeploy.archives import ZipLimits
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.releases import read_meta
-from gitdeploy.deploy.tree import Written, write_tree
+from gitdeploy.deploy.source import Base
+from gitdeploy.deploy.tree import Written
+from gitdeploy.repos.threads import in_thread
 
 _NAMED = 3
 
@@ -30,17 +33,29 @@ async def checkout(ctx: Context) -> Context:
             detail=f"release {ctx.release.number} is on the disk",
         )
     ctx.paths.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base = await _base(ctx) if ctx.source.partial else None
+    limits = ZipLimits.of(ctx.tools.options)
     try:
-        written = await asyncio.to_thread(
-            write_tree, ctx.repository, ctx.commit.tree, ctx.root, commit=ctx.commit.id
-        )
+        written = await in_thread(lambda: ctx.source.write(ctx.root, base, limits))
     except OSError as error:
         raise disk_error(error) from error
+    if base is not None:
+        ctx = replace(ctx, project=base.project, environment=base.environment)
     _warn(ctx, written)
     files = len(written.manifest) - len(written.submodules)
     return replace(
         ctx, manifest=written.manifest, detail=f"{files} file{'' if files == 1 else 's'}"
     )
+
+
+async def _base(ctx: Context) -> Base | None:
+    """The release that a partial source changes: the one that is active now."""
+    active = await ctx.tools.store.releases.active(ctx.app)
+    if active is None:
+        return None
+    meta = await asyncio.to_thread(read_meta, ctx.paths, active.number)
+    root = ctx.paths.release(active.number)
+    return Base(root, meta.manifest, meta.project, meta.environment)
 
 
 def disk_error(error: OSError) -> DeployError:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
-from gitdeploy.deploy.tree import Blobs, Manifest
+from gitdeploy.deploy.source import Source
+from gitdeploy.deploy.tree import Manifest
 from gitdeploy.events import Events, Log
 from gitdeploy.home import AppHome
 from gitdeploy.jobs import Job, Problem
 from gitdeploy.logs import Watcher
-from gitdeploy.repos import CommitInfo
 from gitdeploy.sandbox import Holders
 from gitdeploy.store import Deployment, Release, Store
 from gitdeploy.supervise import Supervisor
@@ -47,8 +47,7 @@ class Context:
 
     app: str
     deployment: Deployment
-    commit: CommitInfo
-    repository: Blobs
+    source: Source
     release: Release
     paths: AppHome
     settings: Mapping[str, str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Literal
@@ -13,17 +12,18 @@ from gitdeploy.clock import Clock
 from gitdeploy.config import Options
 from gitdeploy.deploy import push as pushes
 from gitdeploy.deploy import recover
-from gitdeploy.deploy.attempt import Attempt, give_up, kept_release, perform
+from gitdeploy.deploy.attempt import Attempt
 from gitdeploy.deploy.context import Tools
 from gitdeploy.deploy.following import until
 from gitdeploy.deploy.progress import Progress
-from gitdeploy.deploy.releases import empty_trash
+from gitdeploy.deploy.source import CommitSource, Source
+from gitdeploy.deploy.turns import Turns
 from gitdeploy.errors import Conflict, NotFound
 from gitdeploy.events import Entry, Events
 from gitdeploy.events.journal import Record
 from gitdeploy.home import Home
 from gitdeploy.logs import Watcher
-from gitdeploy.repos import CommitInfo, Push, Repositories, Repository
+from gitdeploy.repos import CommitInfo, Push, Repositories
 from gitdeploy.sandbox import Holders
 from gitdeploy.store import App, Deployment, Store
 from gitdeploy.supervise import Supervisor
@@ -33,7 +33,7 @@ END: frozenset[str] = frozenset({"deploy.succeeded", "deploy.failed"})
 
 
 class Deployer:
-    """One per server; owns a task for each attempt that hasn't ended.
+    """One per server.
 
     `ui_url` gives the address of an app's page for the last line of a push; `environ` is the
     server's environment, of which builds get what builders.py says.
@@ -73,11 +73,7 @@ class Deployer:
             supervisor=supervisor,
             environ=os.environ if environ is None else environ,
         )
-        self._attempts: dict[tuple[str, str], Attempt] = {}
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._entering: defaultdict[str, int] = defaultdict(int)
-        self._sweeps: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._turns = Turns(self._tools, ui_url)
 
     async def start(self) -> None:
         """Record the end of deployments that a crash cut off, and remove what they left."""
@@ -86,20 +82,15 @@ class Deployer:
 
     async def idle(self) -> None:
         """Wait until no deployment is under way or waits for its turn."""
-        while self._attempts:
-            await asyncio.wait({attempt.ended for attempt in self._attempts.values()})
+        await self._turns.idle()
 
     async def close(self) -> None:
         """Cut off what is under way (it is recorded as failed) and wait until it has ended."""
-        self._closed = True
-        await self._cancel(list(self._attempts.values()))
-        await asyncio.gather(*self._sweeps)
+        await self._turns.close()
 
     async def forget(self, app: str) -> None:
         """The app is being deleted: cut off its deployments."""
-        await self._cancel([a for a in self._attempts.values() if a.row.app == app])
-        self._turns.pop(app, None)
-        await asyncio.gather(*self._sweeps)
+        await self._turns.forget(app)
 
     def post_receive(self, push: Push) -> AsyncIterator[str]:
         """Deploy what a push brought and tell the client; see push.py."""
@@ -107,7 +98,7 @@ class Deployer:
 
     def busy(self, app: str) -> bool:
         """Whether a deployment of the app is under way or waits for its turn."""
-        return self._entering[app] > 0 or any(key[0] == app for key in self._attempts)
+        return self._turns.busy(app)
 
     async def deploy(
         self,
@@ -127,21 +118,14 @@ class Deployer:
         already is joined. Raises NotFound (app or commit), Conflict where the app is locked, or
         busy while `wait_turn` is false.
         """
-        if self._closed:
-            raise Conflict("The server is stopping.", "Deploy again when it is back.")
-        if not wait_turn and self.busy(app):
-            raise Conflict(f"{app} is being deployed.", "Ask again when that has ended.")
-        self._entering[app] += 1
-        try:
+        with self._turns.entering(app, wait_turn=wait_turn):
             return await self._enter(
                 app, commit, ref=ref, trigger=trigger, deployer=deployer, clean=clean
             )
-        finally:
-            self._entering[app] -= 1
 
     async def wait(self, app: str, deployment: str, attempt: int) -> Deployment:
         """The deployment once that attempt has ended. Raises NotFound."""
-        running = self._attempts.get((app, deployment))
+        running = self._turns.get(app, deployment)
         if running is not None and running.row.attempt == attempt:
             await asyncio.shield(running.ended)
         return await self._get(app, deployment)
@@ -154,7 +138,7 @@ class Deployer:
         Goes on until the attempt ends. Raises NotFound.
         """
         row = await self._get(app, deployment)
-        running = self._attempts.get((app, deployment))
+        running = self._turns.get(app, deployment)
         attempt = row.attempt if running is None else running.row.attempt
         position = row.log_from if after is None else after
 
@@ -189,7 +173,7 @@ class Deployer:
         repository = self.repositories.open(app)
         info = await asyncio.to_thread(lambda: repository.commit_info(repository.resolve(revision)))
         commit = info.id
-        while (other := self._attempts.get((app, commit))) is not None:
+        while (other := self._turns.get(app, commit)) is not None:
             if not other.begun and other.clean == clean:
                 return other.row
             await asyncio.shield(other.ended)
@@ -209,82 +193,23 @@ class Deployer:
             message=info.message,
             log_from=self.events.deployment_journal(app, commit).end,
         )
-        return await self._begin(row, info, repository, clean=clean)
+        return await self._begin(row, CommitSource(repository, info), info, clean=clean)
 
     async def _begin(
-        self, row: Deployment, info: CommitInfo, repository: Repository, *, clean: bool
+        self, row: Deployment, source: Source, commit: CommitInfo | None, *, clean: bool
     ) -> Deployment:
-        """Record the attempt and give it a task; nothing else may take its id in between."""
         attempt = Attempt(
             row=row,
-            commit=info,
-            repository=repository,
+            source=source,
+            commit=commit,
             paths=self._home.app(row.app),
             clean=clean,
             log=self.events.log,
             ended=asyncio.get_running_loop().create_future(),
             progress=Progress(self.store, row.app, row.id),
         )
-        key = (row.app, row.id)
-        self._attempts[key] = attempt
-        free = not self._turns[row.app].locked()
-        try:
-            if free and (clean or await kept_release(attempt, self.store) is None):
-                attempt.row, attempt.release = await self.store.deployments.begin_with_release(
-                    row, tree_id=info.tree
-                )
-            else:  # a release is numbered when it is its turn
-                attempt.row = await self.store.deployments.begin(row)
-        except BaseException:
-            del self._attempts[key]
-            attempt.ended.set_result(None)
-            raise
-        attempt.log = self.events.deployment_log(row.app, row.id, attempt.row.attempt)
-        attempt.task = asyncio.create_task(self._run(attempt), name=f"deploy {row.app}")
-        if self._closed:  # close() came while the attempt was being recorded
-            await self._cancel([attempt])
+        await self._turns.begin(attempt)
         return attempt.row
-
-    async def _run(self, attempt: Attempt) -> None:
-        try:
-            async with self._turns[attempt.row.app]:  # fair: first come, first served
-                await perform(attempt, self._tools, self.ui_url)
-        except Exception:  # its end couldn't be recorded; the next start does that
-            self.events.log.error("deploy.lost", what=attempt.row.app, exc_info=True)
-            self._end(attempt)
-        else:
-            self._end(attempt)
-        finally:
-            self._sweep(attempt)
-
-    def _end(self, attempt: Attempt) -> None:
-        """Let go all who wait for this attempt."""
-        key = (attempt.row.app, attempt.row.id)
-        if self._attempts.get(key) is attempt:
-            del self._attempts[key]
-            self.events.release_deployment_journal(*key)
-            attempt.ended.set_result(None)
-
-    def _sweep(self, attempt: Attempt) -> None:
-        """Remove what the attempt discarded, behind everybody's back."""
-        work = asyncio.to_thread(empty_trash, attempt.paths)
-        task = asyncio.create_task(work, name=f"sweep {attempt.row.app}")
-        self._sweeps.add(task)
-        task.add_done_callback(self._sweeps.discard)
-
-    async def _cancel(self, attempts: list[Attempt]) -> None:
-        """End attempts wherever they are; one whose turn hasn't come is recorded here.
-
-        Nothing else cancels an attempt's task.
-        """
-        tasks = [attempt.task for attempt in attempts if attempt.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for attempt in attempts:
-            if not attempt.recorded and attempt.task is not None:
-                await give_up(attempt, self._tools)
-            self._end(attempt)
 
     async def _get(self, app: str, deployment: str) -> Deployment:
         row = await self.store.deployments.get(app, deployment)

@@ -79,7 +79,7 @@ class Deployments:
         return await self._db.write(lambda c: _begin(c, new))
 
     async def begin_with_release(
-        self, new: Deployment, *, tree_id: str
+        self, new: Deployment, *, tree_id: str | None
     ) -> tuple[Deployment, Release]:
         """`begin`, and take the app's next release number for it: one way to the disk for both."""
 
