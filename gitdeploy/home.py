@@ -43,6 +43,11 @@ class Home:
         return self.root / "answers"
 
     @property
+    def wine(self) -> Path:
+        """Wine prefixes that executions' own are made from, one a version; may be removed."""
+        return self.root / "wine"
+
+    @property
     def apps(self) -> Path:
         return self.root / "apps"
 
@@ -114,6 +119,11 @@ class AppHome:
     def executions(self, kind: Kind, job: str) -> Path:
         """One directory per execution of the job, named by its id, so that names sort by time."""
         return self.root / "executions" / kind / job
+
+    @property
+    def drive(self) -> Path:
+        """C: of the app's jobs that wine runs. Not in `data`: the server writes there too."""
+        return self.root / "wine" / "drive_c"
 
     @property
     def standby(self) -> Path:

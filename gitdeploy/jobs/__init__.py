@@ -21,7 +21,7 @@ from gitdeploy.jobs.discover import check_job_name, discover
 from gitdeploy.jobs.effective import Effective, Override, base_of, effective, with_settings
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError, SettingError
-from gitdeploy.jobs.hosts import command, host_error
+from gitdeploy.jobs.hosts import command, host_error, uses_wine
 from gitdeploy.jobs.identity import is_shared, with_identities, with_identity
 from gitdeploy.jobs.ids import execution_id, next_execution_id
 from gitdeploy.jobs.job import Host, Job, JobSettings, Overlap, Problem
@@ -88,6 +88,7 @@ __all__ = [
     "split_arguments",
     "take_secrets",
     "to_ncrontab",
+    "uses_wine",
     "with_identities",
     "with_identity",
     "with_settings",

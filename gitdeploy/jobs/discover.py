@@ -17,6 +17,7 @@ from gitdeploy.jobs.job import Job, JobSettings, Problem
 from gitdeploy.jobs.place import DEFAULT_PLACE
 from gitdeploy.jobs.scripts import NO_SCRIPT, NO_SCRIPT_FIX, Found, find_script
 from gitdeploy.jobs.settings import MAX_BYTES, parse_settings
+from gitdeploy.jobs.windows import batch_line, is_batch
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 MAX_NAME = 200
@@ -91,6 +92,13 @@ def _job(root: Path, tree: _Tree, kind: Kind, name: str, path: str) -> tuple[Job
         lambda host, file: missing_program(host, root / path / file),
     )
     problems = _script_problems(job, found)
+    if found.script is not None and is_batch(found.script):
+        try:
+            batch_line(Path("/", path, found.script), [])
+        except Invalid as refused:
+            problem = _problem(job, f"{job.directory}/{found.script}", *_clauses(refused))
+            problems.append(problem)
+            found = Found(None, None, error=as_error(problem))
     settings = JobSettings()
     for file in sorted(listing.files):
         if file.lower() == _SETTINGS:
@@ -184,6 +192,10 @@ def as_error(problem: Problem) -> str:
     name = problem.file.rpartition("/")[2]
     at = f": {problem.key} = {problem.value}" if problem.key is not None else ""
     return f"{name}{at}: {problem.reason}. {problem.fix}".strip()
+
+
+def _clauses(error: Invalid) -> tuple[str, str]:
+    return error.what.removesuffix("."), error.fix
 
 
 def _text(name: str) -> str:

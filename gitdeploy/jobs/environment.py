@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gitdeploy.home import Kind
+from gitdeploy.jobs.arguments import split_arguments
 from gitdeploy.jobs.job import Job
+from gitdeploy.jobs.windows import BATCH, batch_line, is_batch
 
 MARKER = "WEBJOBS_EXECUTION"
 
@@ -33,6 +35,7 @@ def job_environment(
     shutdown_file: Path | None = None,
     port: int | None = None,
     path: str | None = None,
+    prefix: Path | None = None,
 ) -> dict[str, str]:
     """All variables of one execution.
 
@@ -40,7 +43,8 @@ def job_environment(
     copy), `data` the job's lasting directory, `home` what HOME is, `settings`
     the app's (each under its own name; they may set HOME, PATH and the like, not what names this
     execution), `environment` the app's venv, `path` the PATH to start from (default: the server's
-    without the server's own venv).
+    without the server's own venv), `prefix` the wine prefix of this execution. Raises Invalid for
+    arguments that a batch file can't be given.
     """
     base = settings.get("PATH") or (server_path() if path is None else path)
     variables = {
@@ -63,13 +67,24 @@ def job_environment(
         variables["WEBJOBS_SHUTDOWN_FILE"] = str(shutdown_file)
     if port is not None:
         variables["WEBJOBS_PORT"] = str(port)
-    if job.host == "wine":  # a prefix per app; its chatter isn't the job's output
-        variables.setdefault("WINEPREFIX", str(home / ".wine"))
-        variables.setdefault("WINEDEBUG", "-all")
+    if job.host == "wine":
+        variables |= dict(_of_wine(job, directory or root / job.directory, arguments, prefix))
+        variables.setdefault("WINEDEBUG", "-all")  # its chatter isn't the job's output
     if environment is not None:
         variables["VIRTUAL_ENV"] = str(environment)
         variables["PATH"] = f"{environment / 'bin'}{os.pathsep}{base}"
     return variables
+
+
+def _of_wine(
+    job: Job, directory: Path, arguments: str | None, prefix: Path | None
+) -> Iterator[tuple[str, str]]:
+    if job.script is not None and is_batch(job.script):
+        yield BATCH, batch_line(directory / job.script, split_arguments(arguments))
+    if prefix is not None:
+        yield "WINEPREFIX", str(prefix)
+        # wineserver's socket: /tmp may be shared with namespaces whose pids it can't tell
+        yield "TMPDIR", str(prefix / "tmp")
 
 
 def server_path() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from gitdeploy.errors import Invalid
 from gitdeploy.jobs.arguments import split_arguments
 from gitdeploy.jobs.errors import HostMissing
 from gitdeploy.jobs.job import Host, Job
+from gitdeploy.jobs.windows import batch_line, by_mono, is_batch, windows_command
 
 _INSTALL = {
     "bash": "apt-get install bash",
@@ -29,10 +29,6 @@ _INSTALL = {
     "wine": "apt-get install wine",
 }
 _ALTERNATIVES = "/etc/alternatives/"
-_BATCH = (".cmd", ".bat")
-_OF_CMD = frozenset('%"\r\n')
-"""What cmd.exe reads even between quotes; such arguments can't be passed as they are."""
-_META = frozenset("()<>&|^!;,=`'@")
 
 
 def command(
@@ -64,7 +60,9 @@ def command(
         case "dotnet":
             return _installed("dotnet"), "fsi", "--quiet", "--exec", path, *words
         case "wine":
-            return _windows(script, words)
+            if is_batch(script):
+                batch_line(script, words)  # refused here, before anything is recorded
+            return windows_command(script, words, _installed)
         case "self":
             return path, *words
 
@@ -78,7 +76,7 @@ def missing_program(host: Host, script: Path) -> str | None:
             case "node":
                 node()
             case "wine":
-                _windows(script, [])
+                windows_command(script, [], _installed)
             case "self":
                 return None
             case _:
@@ -86,6 +84,13 @@ def missing_program(host: Host, script: Path) -> str | None:
     except HostMissing as error:
         return error.program
     return None
+
+
+def uses_wine(job: Job, root: Path) -> bool:
+    """Whether wine runs the job's script, so that it needs a prefix."""
+    if job.host != "wine" or job.script is None:
+        return False
+    return not by_mono(root / job.directory / job.script)
 
 
 def host_error(job: Job, root: Path) -> str | None:
@@ -109,50 +114,6 @@ def python(environment: Path | None) -> str:
 def node() -> str:
     """Node.js; Debian named it nodejs for long."""
     return shutil.which("node") or shutil.which("nodejs") or _installed("node")
-
-
-def _windows(script: Path, words: list[str]) -> tuple[str, ...]:
-    """A batch file by wine's cmd, a program by wine, or by mono where it is one of .NET."""
-    if script.suffix.lower() not in _BATCH:
-        if is_dotnet(script) and (mono := shutil.which("mono")) is not None:
-            return mono, str(script), *words
-        return _installed("wine"), str(script), *words
-    batch = tuple(_for_cmd(word) for word in words)
-    # Z: is the root of the disk in a wine prefix
-    return _installed("wine"), "cmd", "/d", "/c", "Z:" + str(script).replace("/", "\\"), *batch
-
-
-def _for_cmd(word: str) -> str:
-    """A word as cmd.exe takes it as one, and executes nothing in it. Raises Invalid.
-
-    wine puts quotes around what holds blanks, and between quotes the rest is plain; elsewhere a
-    caret makes it so.
-    """
-    bad = next((sign for sign in word if sign in _OF_CMD), None)
-    if bad is not None:
-        raise Invalid(
-            f"arguments: {word[:60]!r} can't be passed to a batch file: it holds {bad!r}.",
-            "Put it into a file or an app setting and let the script read that.",
-        )
-    if not word or any(sign in " \t" for sign in word):
-        return word
-    return "".join(f"^{sign}" if sign in _META else sign for sign in word)
-
-
-def is_dotnet(file: Path) -> bool:
-    """Whether a PE file has a CLR header (ECMA-335, II.25.2.3.3)."""
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(4096)
-        (start,) = struct.unpack_from("<I", head, 0x3C)
-        if head[:2] != b"MZ" or head[start : start + 4] != b"PE\0\0":
-            return False
-        (magic,) = struct.unpack_from("<H", head, start + 24)
-        directories = start + 24 + (112 if magic == 0x20B else 96)
-        (address,) = struct.unpack_from("<I", head, directories + 14 * 8)
-    except (OSError, struct.error):
-        return False
-    return bool(address)
 
 
 def _installed(program: str) -> str:

@@ -21,7 +21,10 @@ _ETC_FILES = (
     "gai.conf", "protocols", "services", "mime.types", "localtime", "timezone", "ld.so.cache",
     "pip.conf", "npmrc", "os-release", "gitconfig",
 )  # fmt: skip
-_ETC_DIRECTORIES = ("ssl", "pki", "alternatives", "fonts", "python3.*", "node*", "npm*", "php")
+_ETC_DIRECTORIES = (
+    "ssl", "pki", "alternatives", "fonts", "python3.*", "node*", "npm*", "php", "java*", "mono",
+    "dotnet",
+)  # fmt: skip
 # bwrap covers /proc/irq and /proc/bus itself.
 _KERNEL = ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr")
 _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--new-session")
@@ -63,7 +66,10 @@ class View:
             yield from ("--bind", str(path), str(path))
         visible = [Path("/usr"), *(Path(each) for each in _SYSTEM), *shown, *spec.writable]
         for path in _program_files(Path(executable), visible, spec):
-            yield from ("--ro-bind", str(path), str(path))
+            if path.is_symlink():  # bound, it would be a file: .NET looks beside what it's called
+                yield from ("--symlink", str(path.readlink()), str(path))
+            else:
+                yield from ("--ro-bind", str(path), str(path))
         yield from ("--remount-ro", "/", "--chdir", str(spec.cwd))
 
     def copies(self) -> tuple[int, ...]:
@@ -138,17 +144,22 @@ def _program_files(executable: Path, visible: list[Path], spec: Spec) -> Iterato
             break
         path = Path(os.path.normpath(path.parent / path.readlink()))
     real = path.resolve()
-    prefix = real.parent.parent
-    if real.parent.name == "bin" and not _is_below(prefix, visible) and _is_installation(prefix):
+    prefix = _installation(real)
+    if prefix is not None and not _is_below(prefix, visible):
         inside = (spec.cwd, spec.directory, *spec.readonly, *spec.writable)
         if not any(each.is_relative_to(prefix) for each in inside):
             yield prefix
 
 
-def _is_installation(prefix: Path) -> bool:
-    """A directory like /opt/node, not somebody's home or the root."""
+def _installation(program: Path) -> Path | None:
+    """A directory like /opt/node or /opt/microsoft/powershell/7, not somebody's home or the root."""
+    place = program.parent
+    if place.name == "bin" and (place.parent / "lib").is_dir():
+        place = place.parent
+    elif not ((place / f"{program.name}.dll").is_file() or (place / "host" / "fxr").is_dir()):
+        return None  # neither a program of .NET with its libraries beside it nor dotnet itself
     homes = {Path("/"), Path("/home"), Path("/root"), Path.home()}
-    return prefix not in homes and prefix.parent != Path("/home") and (prefix / "lib").is_dir()
+    return None if place in homes or place.parent == Path("/home") else place
 
 
 def _outside_usr(prefix: Path) -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from gitdeploy.sandbox import Holders
 from gitdeploy.store import Release, Store
 from gitdeploy.supervise.gate import Gate
 from gitdeploy.supervise.steering import process_identity
+from gitdeploy.supervise.wine import Wine
 
 if TYPE_CHECKING:
     from gitdeploy.supervise.live import Live
@@ -101,6 +102,7 @@ class Context:
     """Every execution whose process runs (or whose end isn't recorded yet)."""
     gate: Gate = field(default_factory=Gate)
     """Through which processes are started, a few at a time."""
+    wine: Wine = field(default_factory=Wine)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     """Owned work that nobody waits for; close() does."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from gitdeploy.jobs import kudu_status
 from gitdeploy.sandbox import Usage
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context
+from gitdeploy.supervise.wine import PREFIX
 
 _LOST = "The exit status was lost: the machine went down, or the holder was killed."
 _FIRST_PAUSE = 1.0
@@ -53,6 +55,8 @@ async def record_end(
     columns["output_bytes"] = sum(size(directory / name) for name in ("stdout", "stderr"))
     if usage is not None:
         columns |= msgspec.structs.asdict(usage)
+    if (prefix := directory / PREFIX).is_dir():
+        await asyncio.to_thread(shutil.rmtree, prefix, ignore_errors=True)
     pause = _FIRST_PAUSE
     while True:
         try:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from gitdeploy.events import Log
-from gitdeploy.jobs import command, job_environment
+from gitdeploy.jobs import command, job_environment, uses_wine
 from gitdeploy.sandbox import Handle, Spec
 from gitdeploy.store import Execution
 from gitdeploy.supervise.context import Context, Source
@@ -23,6 +23,7 @@ from gitdeploy.supervise.recording import record_execution
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.steering import stopping_wait
 from gitdeploy.supervise.stop import control_directory, shutdown_file
+from gitdeploy.supervise.wine import PREFIX, make_prefix
 
 _KEPT_RUNNING = RunRequest(trigger="")
 
@@ -48,7 +49,11 @@ async def spawn(
     argv = command(source.job, root=source.root, environment=site.environment, arguments=arguments)
     execution = await record_execution(context, source, request)
     try:
-        spec = _spec(context, source, argv, execution.id, arguments)
+        wine = await context.wine.common(context.home) if _has_prefix(source) else None
+        spec = _spec(context, source, argv, execution.id, arguments, wine=wine)
+        if wine is not None:
+            app = context.home.app(source.app)
+            await asyncio.to_thread(make_prefix, wine, app, spec.directory / PREFIX)
         await _make_directories(context, source, spec)
         if request.body is not None:
             spec = replace(spec, stdin=await asyncio.to_thread(_keep_body, spec, request.body))
@@ -66,6 +71,9 @@ async def stand_by(context: Context, source: Source) -> None:
     Raises HostMissing, SpawnError, OSError; the next run says then what is wrong.
     """
     job, site = source.job, source.desired
+    if _has_prefix(source):  # of its own each run; the common one is what takes long
+        await context.wine.common(context.home)
+        return
     if job.settings.is_in_place is False:  # each run has another directory
         return
     directory = context.home.app(source.app).standby / uuid4().hex
@@ -87,8 +95,11 @@ def _spec(
     arguments: str | None,
     *,
     directory: Path | None = None,
+    wine: Path | None = None,
 ) -> Spec:
-    """What to start; `directory` where it isn't the execution's."""
+    """What to start; `directory` where it isn't the execution's, `wine` the common prefix of a job
+    that has one of its own.
+    """
     job, site = source.job, source.desired
     home = context.home.app(source.app)
     directory = directory or home.execution(job.kind, job.name, execution)
@@ -100,6 +111,11 @@ def _spec(
         readonly.append(site.environment)
     if job.kind == "continuous":
         readonly.append(control_directory(directory))
+    prefix = None
+    if wine is not None:
+        prefix = directory / PREFIX
+        readonly.append(wine)
+        writable += [prefix, home.drive]
     if job.settings.is_in_place is False:
         root = directory / "copy"
         writable.append(root)
@@ -112,12 +128,13 @@ def _spec(
         data=home.job_data(job.kind, job.name),
         home=home.data,
         settings=site.settings,
+        directory=root / job.directory,
         environment=site.environment,
         arguments=arguments,
         shutdown_file=shutdown_file(directory) if job.kind == "continuous" else None,
         port=_port(context) if job.kind == "continuous" else None,
+        prefix=prefix,
     )
-    variables["WEBJOBS_PATH"] = str(root / job.directory)
     return Spec(
         argv=argv,
         cwd=root / job.directory,
@@ -128,6 +145,12 @@ def _spec(
         readonly=tuple(readonly),
         writable=tuple(writable),
     )
+
+
+def _has_prefix(source: Source) -> bool:
+    """Whether wine runs the job in a prefix that is ours."""
+    own = "WINEPREFIX" in source.desired.settings
+    return not own and uses_wine(source.job, source.root)
 
 
 def _keep_body(spec: Spec, body: bytes) -> Path:

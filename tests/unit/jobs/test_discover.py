@@ -282,3 +282,20 @@ def test_any_tree_of_names_gives_the_same_result_in_any_order(
         assert (job.script is None) == (job.host is None)
         assert job.script is not None or job.error
     msgspec.json.encode((jobs, problems))
+
+
+def test_a_batch_file_that_cmd_cannot_name_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "wine").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    place = tmp_path / "site" / "App_Data/jobs/triggered/sale"
+    place.mkdir(parents=True)
+    (place / "50%.cmd").touch()
+    (job,), (problem,) = discover(tmp_path / "site")
+    assert job.script is None
+    assert job.error is not None
+    assert job.error.startswith("50%.cmd: ")
+    assert job.error.endswith("its path holds '%'. Rename it.")
+    assert problem.file == "App_Data/jobs/triggered/sale/50%.cmd"

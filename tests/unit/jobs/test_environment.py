@@ -89,3 +89,23 @@ def test_the_servers_own_venv_is_not_on_the_jobs_path(monkeypatch: pytest.Monkey
     assert server_path() == "/usr/bin:/bin"
     monkeypatch.delenv("PATH")
     assert server_path() == os.defpath
+
+
+def test_a_job_of_wine_has_a_prefix_of_its_own_and_its_line_where_cmd_reads_it() -> None:
+    batch = Job(
+        kind="triggered",
+        name="b",
+        directory="App_Data/jobs/triggered/b",
+        script="run.cmd",
+        host="wine",
+    )
+    made = make(batch, arguments="'x&y' z", prefix=Path("/e/wine"), settings={"WINEDEBUG": "err"})
+    assert made["GITDEPLOY_BATCH"] == '"Z:\\r\\7\\App_Data\\jobs\\triggered\\b\\run.cmd" "x&y" z'
+    assert (made["WINEPREFIX"], made["TMPDIR"]) == ("/e/wine", "/e/wine/tmp")
+    assert made["WINEDEBUG"] == "err"
+    copied = make(batch, directory=Path("/copy"), settings={"WINEPREFIX": "/d/mine"})
+    assert copied["GITDEPLOY_BATCH"] == '"Z:\\copy\\run.cmd"'
+    assert copied["WINEPREFIX"] == "/d/mine"
+    assert copied["WINEDEBUG"] == "-all"
+    program = Job(kind="triggered", name="b", directory="b", script="run.exe", host="wine")
+    assert "GITDEPLOY_BATCH" not in make(program)

@@ -11,7 +11,7 @@ import pytest
 
 from gitdeploy.errors import Invalid
 from gitdeploy.jobs import HostMissing, Job, command
-from gitdeploy.jobs.hosts import is_dotnet
+from gitdeploy.jobs.hosts import missing_program
 from gitdeploy.jobs.job import Host
 
 ROOT = Path("/site")
@@ -103,34 +103,30 @@ def test_every_other_host_has_its_words(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert argv == (str(tmp_path / words[0]), *words[1:], "a", "b c")
 
 
-def test_a_batch_file_gets_words_that_execute_nothing(
+def test_a_batch_file_gets_its_words_by_a_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "wine").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     batch = job("run.cmd", "wine")
-    argv = command(batch, root=ROOT, environment=None, arguments="plain 'a & b' 'x&calc' 'y|z'")
-    script = "Z:\\site\\App_Data\\jobs\\triggered\\mail\\run.cmd"
-    assert argv[1:5] == ("cmd", "/d", "/c", script)
-    assert argv[5:] == ("plain", "a & b", "x^&calc", "y^|z")
-    for bad in ("%PATH%", 'a"b', "'a\nb'"):
-        with pytest.raises(Invalid, match="batch file"):
-            command(batch, root=ROOT, environment=None, arguments=f"'{bad}'" if '"' in bad else bad)
+    argv = command(batch, root=ROOT, environment=None, arguments="plain 'x&calc'")
+    assert argv == (str(tmp_path / "wine"), "cmd", "/d", "/c", "%GITDEPLOY_BATCH%")
+    with pytest.raises(Invalid, match="batch file"):
+        command(batch, root=ROOT, environment=None, arguments="%PATH%")
 
 
-def test_a_program_of_dotnet_is_told_by_its_header(tmp_path: Path) -> None:
-    file = tmp_path / "run.exe"
-    head = bytearray(1024)
-    head[:2] = b"MZ"
-    head[0x3C:0x40] = (0x80).to_bytes(4, "little")
-    head[0x80:0x84] = b"PE\0\0"
-    head[0x98:0x9A] = (0x20B).to_bytes(2, "little")
-    file.write_bytes(head)
-    assert not is_dotnet(file)
-    at = 0x98 + 112 + 14 * 8
-    head[at : at + 4] = (0x2008).to_bytes(4, "little")
-    file.write_bytes(head)
-    assert is_dotnet(file)
-    file.write_bytes(b"MZ")
-    assert not is_dotnet(file)
-    assert not is_dotnet(tmp_path / "none.exe")
+def test_a_program_of_dotnet_needs_mono(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gitdeploy.jobs.windows.WINE_MONO", ())
+    monkeypatch.setattr("gitdeploy.jobs.windows.is_dotnet", lambda file: True)
+    (tmp_path / "wine").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = job("run.exe", "wine")
+    assert missing_program("wine", ROOT / "run.exe") == "mono"
+    with pytest.raises(HostMissing) as caught:
+        command(program, root=ROOT, environment=None)
+    assert "apt-get install mono-runtime" in caught.value.fix
+    (tmp_path / "mono").touch(mode=0o755)
+    argv = command(program, root=ROOT, environment=None, arguments="'b c'")
+    assert argv == (
+        str(tmp_path / "mono"), "/site/App_Data/jobs/triggered/mail/run.exe", "b c"
+    )  # fmt: skip
