@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gitdeploy.deploy.builds.python import is_complete
 from gitdeploy.deploy.context import Context, Tools
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.pipeline import run_pipeline
 from gitdeploy.deploy.progress import Progress
-from gitdeploy.deploy.python import is_complete
 from gitdeploy.deploy.releases import discard_release, is_whole
 from gitdeploy.deploy.source import Source
 from gitdeploy.errors import GitdeployError

@@ -6,8 +6,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from gitdeploy.deploy import node, python
-from gitdeploy.deploy.builders import build_environment, shown_to_builds
+from gitdeploy.deploy.builds import node, python
+from gitdeploy.deploy.builds.environment import build_environment, shown_to_builds
+from gitdeploy.deploy.builds.requirements import python_needs
+from gitdeploy.deploy.builds.runner import BuildRunner, Command
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.dotdeployment import (
     NAME,
@@ -16,8 +18,6 @@ from gitdeploy.deploy.dotdeployment import (
     with_app_settings,
 )
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.deploy.requirements import python_needs
-from gitdeploy.deploy.runner import BuildRunner, Command
 from gitdeploy.deploy.tree import below
 
 _SKIP = "scm_do_build_during_deployment"

@@ -6,8 +6,8 @@ import asyncio
 
 from gitdeploy.clock import Clock
 from gitdeploy.deploy.attempt import was_activated
+from gitdeploy.deploy.builds.runner import reap_builds
 from gitdeploy.deploy.releases import discard_strays, empty_trash, point_current, read_meta
-from gitdeploy.deploy.runner import reap_builds
 from gitdeploy.events import Events
 from gitdeploy.home import AppHome, Home
 from gitdeploy.sandbox import Holders

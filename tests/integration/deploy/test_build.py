@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from gitdeploy.deploy import python
-from gitdeploy.deploy.runner import reap_builds
+from gitdeploy.deploy.builds import python
+from gitdeploy.deploy.builds.runner import reap_builds
 from gitdeploy.sandbox import Spec
 from tests.support import eventually
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gitdeploy.deploy.builds.requirements import python_needs
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.deploy.requirements import python_needs
 
 MANIFEST = {"libs/foo/pyproject.toml": (0o100644, "a"), "App_Data/jobs/x/run.py": (0o100644, "b")}
 OTHER = {**MANIFEST, "libs/foo/pyproject.toml": (0o100644, "c")}

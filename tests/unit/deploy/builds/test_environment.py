@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitdeploy.deploy.builders import client_settings, search_path
+from gitdeploy.deploy.builds.environment import client_settings, search_path
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import msgspec
 
-from gitdeploy.deploy.builders import build_environment, shown_to_builds
+from gitdeploy.deploy.builds.environment import build_environment, shown_to_builds
+from gitdeploy.deploy.builds.requirements import Needs
+from gitdeploy.deploy.builds.runner import BuildRunner, Command
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.requirements import Needs
-from gitdeploy.deploy.runner import BuildRunner, Command
 from gitdeploy.jobs import hosts
 
 _COMPLETE = ".complete"

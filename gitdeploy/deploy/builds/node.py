@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from gitdeploy.deploy.builders import build_environment, shown_to_builds
+from gitdeploy.deploy.builds.environment import build_environment, shown_to_builds
+from gitdeploy.deploy.builds.runner import BuildRunner, Command
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.deploy.runner import BuildRunner, Command
 
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _NEEDS = (

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from gitdeploy.deploy.requirements import python_needs
-from gitdeploy.deploy.sources import ALL, index_path, locked_paths, requirement_path, source_files
+from gitdeploy.deploy.builds.requirements import python_needs
+from gitdeploy.deploy.builds.sources import (
+    ALL,
+    index_path,
+    locked_paths,
+    requirement_path,
+    source_files,
+)
 
 MANIFEST = {
     "pkg/pyproject.toml": (0o100644, "1"),

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitdeploy.deploy.errors import DeployError
-from gitdeploy.deploy.sources import (
+from gitdeploy.deploy.builds.sources import (
     ALL,
     Manifest,
     index_path,
@@ -19,6 +18,7 @@ from gitdeploy.deploy.sources import (
     requirement_path,
     source_files,
 )
+from gitdeploy.deploy.errors import DeployError
 
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=|(?<=-e))\S")

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from gitdeploy.deploy.builds.node import node_command
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.deploy.node import node_command
 
 
 def package(root, **content):
