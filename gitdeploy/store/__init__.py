@@ -1,4 +1,4 @@
-"""What lasts: rows of apps, tokens, deployments, releases, jobs, executions, occurrences.
+"""What lasts: rows of apps, tokens, deployments, releases, jobs, executions, occurrences, hooks.
 
 In come typed values, out go frozen structs; nobody above this room writes SQL. A promise made to
 a client is on the disk before the method returns. Times are microseconds since the epoch; a
@@ -10,8 +10,10 @@ from gitdeploy.store.audit import AuditEntry
 from gitdeploy.store.database import Database, StoreError
 from gitdeploy.store.deployments import Deployment, Release
 from gitdeploy.store.executions import Execution
+from gitdeploy.store.hooks import Hook, HookFormat
 from gitdeploy.store.jobs import JobRow
 from gitdeploy.store.occurrences import Occurrence
+from gitdeploy.store.outbox import Delivery, Try
 from gitdeploy.store.store import Store
 from gitdeploy.store.tokens import Session, Token
 from gitdeploy.store.uploads import RemovedJob, SettingsRow, Upload
@@ -20,8 +22,11 @@ __all__ = [
     "App",
     "AuditEntry",
     "Database",
+    "Delivery",
     "Deployment",
     "Execution",
+    "Hook",
+    "HookFormat",
     "JobRow",
     "Occurrence",
     "Release",
@@ -31,5 +36,6 @@ __all__ = [
     "Store",
     "StoreError",
     "Token",
+    "Try",
     "Upload",
 ]

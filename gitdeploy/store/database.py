@@ -33,6 +33,8 @@ class Database:
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._reader: sqlite3.Connection | None = None
+        self.on_commit: Callable[[], None] | None = None
+        """Called on the writer's thread after each commit; must be quick and raise nothing."""
 
     def open(self) -> None:
         """Create or migrate the file and start the writer. Raises StoreError."""
@@ -99,6 +101,8 @@ class Database:
                     break
                 group.append(item)
             _commit(connection, group)
+            if self.on_commit is not None:
+                self.on_commit()
             if last:
                 break
         connection.close()

@@ -9,9 +9,12 @@ from gitdeploy.store.apps import Apps
 from gitdeploy.store.audit import Audit
 from gitdeploy.store.database import Database
 from gitdeploy.store.deployments import Deployments, Releases
+from gitdeploy.store.diagnostics import Diagnostics
 from gitdeploy.store.executions import Executions
+from gitdeploy.store.hooks import Hooks
 from gitdeploy.store.jobs import Jobs
 from gitdeploy.store.occurrences import Occurrences
+from gitdeploy.store.outbox import Outbox
 from gitdeploy.store.secrets import Secrets
 from gitdeploy.store.tokens import Deliveries, Sessions, Tokens
 from gitdeploy.store.uploads import Uploads
@@ -34,6 +37,9 @@ class Store:
         self.secrets = Secrets(self.database)
         self.executions = Executions(self.database)
         self.occurrences = Occurrences(self.database)
+        self.diagnostics = Diagnostics(self.database)
+        self.hooks = Hooks(self.database)
+        self.outbox = Outbox(self.database)
 
     def open(self) -> None:
         """Raises StoreError, see Database.open."""
