@@ -197,6 +197,26 @@ async def _more(runs: Any, before: int) -> bool:
     return len(await runs()) > before
 
 
+async def test_the_loop_of_the_documentation_brings_a_directory_of_jobs(
+    person: Person, server: Server
+) -> None:
+    documented = (Path(__file__).parents[2] / "docs/kudu.md").read_text()
+    start = documented.index("    for job in triggered/*/; do")
+    loop = documented[start : documented.index("    done\n", start) + len("    done\n")]
+    person.write("triggered/one/run.sh", 'echo "first, $(cat "$WEBJOBS_PATH/lib/text")"\n')
+    person.write("triggered/one/lib/text", "with a file")
+    person.write("triggered/two/run.py", "print('second')\n")
+    loop = loop.replace(":TOKEN", f":{ADMIN}").replace(
+        "http://HOST:PORT/apps/shop", f"{server.url}/apps/demo"
+    )
+    ended = await asyncio.to_thread(
+        subprocess.run, ["bash", "-e", "-c", loop], cwd=person.directory, capture_output=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "first, with a file" in await person.run("one")
+    assert "second" in await person.run("two")
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_crash_at_any_moment_of_an_upload_leaves_the_old_or_the_new(
     person: Person, server: Server, seed: int
