@@ -51,6 +51,8 @@ class Options(msgspec.Struct, kw_only=True):
     isolation: IsolationLevel | None = None
     metrics_public: bool = False
     allow_private_fetch: bool = False
+    allow_file_fetch: bool = False
+    fetch_retries: int = 6
     allow_private_hooks: bool = False
     allow_commands: bool = False
     max_push_size: int = 2 << 30
@@ -83,6 +85,8 @@ _HELP: dict[str, str] = {
     "isolation": "none, process or sandbox; the default is the strictest that works here.",
     "metrics_public": "Serve /metrics without a token.",
     "allow_private_fetch": "Fetch from loopback, private and link-local addresses.",
+    "allow_file_fetch": "Fetch from file:// URLs, repositories on the server's own disk.",
+    "fetch_retries": "How often a fetch is tried again while the repository's host is down.",
     "allow_private_hooks": "Post hooks to loopback, private and link-local addresses.",
     "allow_commands": "Answer POST /api/command (admin only).",
     "max_push_size": "Largest pack that a push may bring.",

@@ -48,6 +48,11 @@ class Home:
         return self.root / "wine"
 
     @property
+    def known_hosts(self) -> Path:
+        """Host keys of the ssh servers that were fetched from (sshd(8)); ssh appends to it."""
+        return self.root / "known_hosts"
+
+    @property
     def apps(self) -> Path:
         return self.root / "apps"
 
@@ -124,6 +129,11 @@ class AppHome:
     def drive(self) -> Path:
         """C: of the app's jobs that wine runs. Not in `data`: the server writes there too."""
         return self.root / "wine" / "drive_c"
+
+    @property
+    def ssh(self) -> Path:
+        """The app's deploy key; no job or build sees it in the sandbox."""
+        return self.root / "ssh"
 
     @property
     def standby(self) -> Path:

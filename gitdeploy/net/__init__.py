@@ -4,7 +4,7 @@ In: a URL that somebody else chose. Out: an answer, or a refusal that says why. 
 goes to an address that was judged first, so nobody reaches our own network through us.
 """
 
-from gitdeploy.net.addresses import AddressRefused, LookUp, refusal, system_look_up
+from gitdeploy.net.addresses import AddressRefused, LookUp, judged, refusal, system_look_up
 from gitdeploy.net.client import send
 from gitdeploy.net.outgoing import Outcome, OutgoingRequest, basic, check, shown
 from gitdeploy.net.pinned import Pinned, pinned
@@ -17,6 +17,7 @@ __all__ = [
     "Pinned",
     "basic",
     "check",
+    "judged",
     "pinned",
     "refusal",
     "send",

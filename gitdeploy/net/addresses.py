@@ -151,3 +151,20 @@ class CheckedResolver(AbstractResolver):
                     else f"{address[:100]} is refused: it is {kind}.",
                     f"The operator can allow it with {self._setting} = true.",
                 )
+
+
+async def judged(
+    host: str,
+    port: int,
+    *,
+    allow_private: bool,
+    setting: str,
+    look_up: LookUp = system_look_up,
+) -> list[str]:
+    """The addresses of a host that may be connected to by what isn't aiohttp.
+
+    Raises AddressRefused, OSError; `setting` is the option that a refusal names.
+    """
+    resolver = CheckedResolver(allow_private=allow_private, setting=setting, look_up=look_up)
+    resolver.check_host(host)
+    return [found["host"] for found in await resolver.resolve(host, port)]

@@ -4,11 +4,12 @@ What comes in: the bytes of git's wire protocol, from `web`. What goes out: answ
 protocol, a `Push` for the pipeline, and a `Repository` from which the pipeline reads commits.
 """
 
-from gitdeploy.repos.fetch import FetchError, FetchResult, fetch
+from gitdeploy.repos.fetch import FetchError, FetchResult, Reach, fetch
 from gitdeploy.repos.receive import receive_pack
 from gitdeploy.repos.repositories import Repositories
 from gitdeploy.repos.repository import Repository
 from gitdeploy.repos.serve import advertise, protocol_version, upload_pack
+from gitdeploy.repos.setaside import DELETED, set_aside
 from gitdeploy.repos.types import (
     HIDDEN,
     ZERO,
@@ -23,6 +24,7 @@ from gitdeploy.repos.types import (
 from gitdeploy.repos.upkeep import Upkeep
 
 __all__ = [
+    "DELETED",
     "HIDDEN",
     "ZERO",
     "Caller",
@@ -31,6 +33,7 @@ __all__ = [
     "FetchResult",
     "PostReceive",
     "Push",
+    "Reach",
     "RefUpdate",
     "Repositories",
     "Repository",
@@ -41,5 +44,6 @@ __all__ = [
     "fetch",
     "protocol_version",
     "receive_pack",
+    "set_aside",
     "upload_pack",
 ]

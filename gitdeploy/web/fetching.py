@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gitdeploy.deploy.branch import HEADS, configured_branch, plan_push
 from gitdeploy.errors import GitdeployError
-from gitdeploy.repos import FetchResult, RefUpdate, fetch
+from gitdeploy.repos import FetchResult, Reach, RefUpdate, fetch
 from gitdeploy.store import Deployment
 from gitdeploy.web.services import Services
 
@@ -124,7 +124,7 @@ class Fetcher:
                 repository,
                 wanted.url,
                 wanted.branch,
-                allow_private=services.options.allow_private_fetch,
+                reach=Reach(allow_private=services.options.allow_private_fetch),
                 log=log,
             )
         except GitdeployError as error:

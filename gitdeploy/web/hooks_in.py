@@ -10,7 +10,7 @@ from aiohttp import web
 from gitdeploy.deploy.branch import DEFAULT, HEADS, configured_branch
 from gitdeploy.deploy.deployer import refuse_locked
 from gitdeploy.errors import Invalid
-from gitdeploy.repos.remote import FetchError, parse_url
+from gitdeploy.repos.location import FetchError, parse_url
 from gitdeploy.store import App
 from gitdeploy.web.answers import as_json, text
 from gitdeploy.web.auth import access_of, check_throttle, count_failure

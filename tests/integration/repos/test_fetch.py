@@ -16,8 +16,16 @@ from gitdeploy.clock import SystemClock
 from gitdeploy.config import Options
 from gitdeploy.events import Events
 from gitdeploy.home import Home
-from gitdeploy.repos import ZERO, FetchError, FetchResult, Repositories, Repository, fetch
-from gitdeploy.repos.remote import parse_url
+from gitdeploy.repos import (
+    ZERO,
+    FetchError,
+    FetchResult,
+    Reach,
+    Repositories,
+    Repository,
+    fetch,
+)
+from gitdeploy.repos.location import Location, parse_url
 from tests.support import GIT_ENVIRONMENT, git
 
 
@@ -108,7 +116,11 @@ class Here:
         self, url: str, branch: str | None = "main", *, allow_private: bool = True
     ) -> FetchResult:
         return await fetch(
-            self.repository, url, branch, allow_private=allow_private, log=self.events.log
+            self.repository,
+            url,
+            branch,
+            reach=Reach(allow_private=allow_private),
+            log=self.events.log,
         )
 
     def leftovers(self) -> list[str]:
@@ -286,12 +298,13 @@ async def test_a_redirect_into_the_private_network_is_refused(remote: Remote, he
             here.repository,
             "http://inside.example/shop.git",
             "main",
-            allow_private=False,
+            reach=Reach(),
             log=here.events.log,
             look_up=look_up,
         )
     assert asked == ["inside.example"]
     location = parse_url("https://git.example/a")
+    assert isinstance(location, Location)
     with pytest.raises(FetchError, match="from https to http"):
         location.moved("http://git.example/a/info/refs")
     with pytest.raises(FetchError, match="isn't an http or https URL"):
@@ -308,7 +321,12 @@ async def test_a_name_is_resolved_once_for_a_fetch(remote: Remote, here: Here) -
 
     url = f"http://git.example:{remote.port}/shop.git"
     result = await fetch(
-        here.repository, url, "main", allow_private=True, log=here.events.log, look_up=look_up
+        here.repository,
+        url,
+        "main",
+        reach=Reach(allow_private=True),
+        log=here.events.log,
+        look_up=look_up,
     )
     assert (result.new, asked) == (tip, ["git.example"])
 
@@ -323,8 +341,6 @@ async def test_a_name_is_resolved_once_for_a_fetch(remote: Remote, here: Here) -
         "--upload-pack=touch x",
         "ext::sh -c true",
         "http::https://example.org/a",
-        "ssh://git@example.org/a",
-        "git@example.org:a",
         "git://example.org/a",
         "ftp://example.org/a",
         "http://",
@@ -337,7 +353,7 @@ async def test_a_name_is_resolved_once_for_a_fetch(remote: Remote, here: Here) -
         "",
     ],
 )
-async def test_what_is_not_an_http_url_is_refused(here: Here, url: str) -> None:
+async def test_what_is_no_url_to_fetch_from_is_refused(here: Here, url: str) -> None:
     with pytest.raises(FetchError):
         await here.fetch(url)
 
@@ -346,6 +362,75 @@ def test_a_refused_urls_credentials_are_masked() -> None:
     with pytest.raises(FetchError) as caught:
         parse_url("ssh://bot:hush@example.org/a")
     assert "hush" not in str(caught.value)
+
+
+async def test_tags_that_point_into_the_branch_come_along(remote: Remote, here: Here) -> None:
+    remote.commit("one")
+    git("tag", "light", cwd=remote.work)
+    git("tag", "-a", "-m", "first", "v1", cwd=remote.work)
+    remote.commit("aside", branch="aside")
+    git("tag", "-a", "-m", "aside", "elsewhere", cwd=remote.work)
+    git("push", "-q", str(remote.bare), "--tags", cwd=remote.work)
+    assert set((await here.fetch(remote.url)).tags) == {"light", "v1"}
+    refs = git("for-each-ref", "--format=%(refname) %(objecttype)", cwd=here.repository.path)
+    assert refs.stdout.split("\n")[:-1] == [
+        "refs/heads/main commit",
+        "refs/tags/light commit",
+        "refs/tags/v1 tag",
+    ]
+    git("fsck", "--strict", cwd=here.repository.path)
+
+
+async def test_a_tag_that_comes_later_or_moves_follows_without_a_new_commit(
+    remote: Remote, here: Here
+) -> None:
+    remote.commit("one")
+    tip = remote.commit("two")
+    await here.fetch(remote.url)
+    git("tag", "light", "HEAD~1", cwd=remote.work)
+    git("tag", "-a", "-m", "late", "v1", cwd=remote.work)
+    git("push", "-q", str(remote.bare), "--tags", cwd=remote.work)
+    result = await here.fetch(remote.url)
+    assert (result.new, set(result.tags)) == (tip, {"light", "v1"})
+    git("tag", "-f", "light", "HEAD", cwd=remote.work)
+    git("push", "-q", "-f", str(remote.bare), "--tags", cwd=remote.work)
+    assert (await here.fetch(remote.url)).tags == ("light",)
+    assert here.repository.refs()["refs/tags/light"] == tip
+    assert (await here.fetch(remote.url)).tags == ()
+
+
+async def test_a_tag_that_is_refused_fails_nothing(remote: Remote, here: Here) -> None:
+    tip = remote.commit("one")
+    hook = here.repository.path / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in refs/tags/*) exit 1;; esac\n')
+    hook.chmod(0o755)
+    git("tag", "v1", cwd=remote.work)
+    git("push", "-q", str(remote.bare), "--tags", cwd=remote.work)
+    assert await here.fetch(remote.url) == FetchResult("refs/heads/main", ZERO, tip)
+    assert "fetch.tag_refused" in here.log.getvalue()
+
+
+async def test_a_file_url_needs_leave_and_never_leads_into_the_home(
+    remote: Remote, here: Here
+) -> None:
+    tip = remote.commit("one")
+    with pytest.raises(FetchError, match="isn't allowed"):
+        await here.fetch(f"file://{remote.bare}")
+    home = here.repository.path.parents[2]
+    reach = Reach(file_outside=home)
+
+    async def fetched(url: str) -> FetchResult:
+        return await fetch(here.repository, url, "main", reach=reach, log=here.events.log)
+
+    assert (await fetched(f"file://{remote.bare}")).new == tip
+    tip = remote.commit("two")
+    git("checkout", "-q", "main", cwd=remote.work)
+    assert (await fetched(f"file://{remote.work}")).new == tip
+    with pytest.raises(FetchError, match="in the server's home"):
+        await fetched(f"file://{here.repository.path}")
+    for url in ("file:///nowhere", f"file://{remote.root}", "file://host/x", "file:///"):
+        with pytest.raises(FetchError):
+            await fetched(url)
 
 
 async def test_a_pack_that_is_cut_off_leaves_nothing(remote: Remote, here: Here) -> None:
@@ -385,6 +470,7 @@ async def test_broken_objects_are_refused_as_in_a_push(remote: Remote, here: Her
 
 
 async def test_a_remote_that_is_down_is_told(here: Here, unused_tcp_port: int) -> None:
-    with pytest.raises(FetchError, match="can't be reached"):
+    with pytest.raises(FetchError, match="can't be reached") as caught:
         await here.fetch(f"http://bot:hush@127.0.0.1:{unused_tcp_port}/a.git")
+    assert caught.value.temporary
     assert "hush" not in here.log.getvalue()

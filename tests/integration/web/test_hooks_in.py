@@ -230,7 +230,7 @@ async def test_what_is_not_meant_is_answered_with_a_sentence(
         {},
         {"repository": {}},
         {"repository": {"clone_url": "http://x/y"}},
-        {"url": "ssh://x/y"},
+        {"url": "ssh://-oProxyCommand=x/y"},
         {"url": "--upload-pack=x"},
         {"url": "ext::sh -c x"},
         {"url": "file:///etc/passwd"},
