@@ -36,7 +36,7 @@ class Attempt:
     """An attempt that hasn't ended: what it needs, and `ended`, which its end is waited for by.
 
     `commit` is None where there is none. `release` is the new one that was numbered for it
-    already; `cut_off` says why its task was cancelled.
+    already; `cut_off` says why its task was cancelled, `error` what a step raised.
     """
 
     row: Deployment
@@ -50,6 +50,7 @@ class Attempt:
     task: asyncio.Task[None] | None = None
     release: Release | None = None
     cut_off: Failure | None = None
+    error: GitdeployError | None = None
     recorded: bool = False
 
     @property
@@ -59,6 +60,11 @@ class Attempt:
 
 
 STOPPED = Failure("The server was stopped during it.", "Deploy the commit again.")
+
+
+def cancelled_by(who: str) -> Failure:
+    """For an attempt that somebody ended."""
+    return Failure(f"Cancelled by {who}.", "Deploy again when it is wanted after all.")
 
 
 async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> None:
@@ -90,8 +96,11 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
         await _pipeline(attempt, tools, release, kept=kept)
     except DeployError as error:
         failure = Failure(error.what, error.fix, error.step, error.tail)
+        cause = error.__cause__
+        attempt.error = cause if isinstance(cause, GitdeployError) else error
     except GitdeployError as error:
         failure = Failure(error.what, error.fix)
+        attempt.error = error
     except asyncio.CancelledError:
         cancelled = True
         failure = attempt.cut_off or STOPPED
@@ -121,8 +130,11 @@ async def give_up(attempt: Attempt, tools: Tools) -> None:
 def _told(attempt: Attempt) -> dict[str, str]:
     """What is deployed, as the log's first record says it."""
     if attempt.commit is None:
-        return {"source": attempt.source.name, "subject": attempt.row.message.partition("\n")[0]}
-    return {"commit": attempt.commit.id, "subject": attempt.commit.subject}
+        subject = attempt.row.message.partition("\n")[0]
+        told = {"source": attempt.source.name, "subject": subject}
+    else:
+        told = {"commit": attempt.commit.id, "subject": attempt.commit.subject}
+    return {**told, "note": attempt.row.note} if attempt.row.note else told
 
 
 async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: bool) -> None:

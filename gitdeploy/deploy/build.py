@@ -30,11 +30,16 @@ async def build(ctx: Context) -> Context:
     """
     if ctx.kept:
         return replace(ctx, detail="built before")
+    if ctx.source.partial:
+        return replace(ctx, detail="as the release before")
     config = with_app_settings(read_dotdeployment(ctx.root), ctx.settings)
     ctx = replace(ctx, config=config, project=project_path(config))
     if config.get(_SKIP, "").lower() in ("false", "0"):
         _check_project(ctx)
         return replace(ctx, detail="skipped by SCM_DO_BUILD_DURING_DEPLOYMENT")
+    if ctx.source.built and config.get(_SKIP, "").lower() not in ("true", "1"):
+        _check_project(ctx)
+        return replace(ctx, detail="not asked for by SCM_DO_BUILD_DURING_DEPLOYMENT")
     command = config.get("command", "")
     if not command:
         _check_project(ctx)

@@ -24,13 +24,16 @@ class Source(Protocol):
     """Where the files of a new release come from.
 
     `name` is what the pusher's messages call it. `partial` says that it is a change of the active
-    release: what isn't named stays, as it was built.
+    release: what isn't named stays, as it was built. `built` says that it comes built, so that a
+    build has to be asked for.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def partial(self) -> bool: ...
+    @property
+    def built(self) -> bool: ...
 
     def write(self, root: Path, base: Base | None, limits: ZipLimits) -> Written:
         """Create `root` with the release's files; blocks.
@@ -58,6 +61,10 @@ class CommitSource:
 
     @property
     def partial(self) -> bool:
+        return False
+
+    @property
+    def built(self) -> bool:
         return False
 
     def write(self, root: Path, base: Base | None, limits: ZipLimits) -> Written:

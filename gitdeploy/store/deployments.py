@@ -17,7 +17,7 @@ ENDED: frozenset[str] = frozenset({"failed", "success"})
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """The newest attempt to bring a commit or a zip into effect.
 
-    `log_from` is the id in the deployment's journal behind which this attempt's records begin.
+    `note` is why it was deployed (again). `log_from` is the id in the deployment's journal behind which this attempt's records begin.
     """
 
     app: str
@@ -34,6 +34,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     author_email: str = ""
     deployer: str = ""
     message: str = ""
+    note: str = ""
     progress: str = ""
     started_at: int | None = None
     ended_at: int | None = None
