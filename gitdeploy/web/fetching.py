@@ -23,8 +23,10 @@ from gitdeploy.web.services import Services
 class Wanted:
     """What a sender asks for: a branch (None: the remote's own) of a repository.
 
-    `commit` is where the sender says that the branch stands, None where it doesn't say. `starts`
-    counts the servers that ended while it was under way.
+    `commit` is where the sender says that the branch stands, None where it doesn't say; with it
+    come its author and message, and `pusher`, who pushed it there, as far as the sender tells.
+    `sender` is the kind of sender ("github", "gitlab", …). `starts` counts the servers that ended
+    while it was under way.
     """
 
     url: str
@@ -33,6 +35,11 @@ class Wanted:
     deployer: str
     received_at: int
     starts: int = 0
+    sender: str = ""
+    author: str = ""
+    author_email: str = ""
+    message: str = ""
+    pusher: str = ""
 
 
 _decode = msgspec.json.Decoder(dict[str, list[Wanted]]).decode
@@ -223,7 +230,9 @@ def pending(app: str, deployment_id: str, wanted: Wanted, instance: str) -> Depl
         commit_id=wanted.commit,
         ref=f"refs/heads/{wanted.branch}" if wanted.branch else None,
         deployer=wanted.deployer,
-        message=f"Fetch {without_credentials(wanted.url)}",
+        author=wanted.author,
+        author_email=wanted.author_email,
+        message=wanted.message or f"Fetch {without_credentials(wanted.url)}",
     )
 
 
