@@ -13,12 +13,14 @@ from gitdeploy.deploy.builds.runner import BuildRunner, Command
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.dotdeployment import (
     NAME,
+    jobs_directory,
     project_path,
     read_dotdeployment,
     with_app_settings,
 )
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.tree import below
+from gitdeploy.jobs import DEFAULT_PLACE, SettingError
 
 _SKIP = "scm_do_build_during_deployment"
 
@@ -61,7 +63,11 @@ async def build(ctx: Context) -> Context:
 
 
 async def _by_detection(ctx: Context) -> Context:
-    needs = python_needs(ctx.site, below(ctx.manifest, ctx.project))
+    try:
+        place = jobs_directory(ctx.config)
+    except SettingError:  # told by the next step
+        place = DEFAULT_PLACE
+    needs = python_needs(ctx.site, below(ctx.manifest, ctx.project), place)
     npm = node.node_command(ctx.site)
     if needs is None and npm is None:
         return replace(ctx, detail="no build needed")

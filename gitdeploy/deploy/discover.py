@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gitdeploy import jobs
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.dotdeployment import read_dotdeployment, with_app_settings
+from gitdeploy.deploy.dotdeployment import jobs_directory, read_dotdeployment, with_app_settings
 from gitdeploy.deploy.tree import site_manifest
 from gitdeploy.jobs import Job, Problem
 
@@ -39,9 +39,8 @@ def _discover(ctx: Context) -> tuple[tuple[Job, ...], list[Problem]]:
 def _place(ctx: Context) -> tuple[str, list[Problem]]:
     """Where the jobs are, by WEBJOBS_ROOT_PATH, and what is wrong with that."""
     config = with_app_settings(read_dotdeployment(ctx.root), ctx.settings)
-    value = config.get(jobs.ROOT_PATH.lower())
     try:
-        return jobs.jobs_place(value), []
+        return jobs_directory(config), []
     except jobs.SettingError as error:
         problem = Problem(
             job="",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from gitdeploy.deploy.errors import DeployError
+from gitdeploy.jobs import ROOT_PATH, jobs_place
 
 NAME = ".deployment"
 _LIMIT = 64 << 10
@@ -82,6 +83,14 @@ def project_path(config: Mapping[str, str]) -> str:
             f"Name a directory of the repository in {NAME} (or the app setting PROJECT).",
         )
     return str(PurePosixPath(*parts)) if parts else ""
+
+
+def jobs_directory(config: Mapping[str, str]) -> str:
+    """The directory above `continuous` and `triggered`, from the site's root. Raises SettingError.
+
+    Discover tells what is wrong with it and takes DEFAULT_PLACE, as whoever asks before it should.
+    """
+    return jobs_place(config.get(ROOT_PATH.lower()))
 
 
 def _bad(number: int, line: str, reason: str) -> DeployError:

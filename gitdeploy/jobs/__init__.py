@@ -22,7 +22,7 @@ from gitdeploy.jobs.effective import Effective, Override, base_of, effective, wi
 from gitdeploy.jobs.environment import MARKER, job_environment, marker
 from gitdeploy.jobs.errors import HostMissing, ScheduleError, SettingError
 from gitdeploy.jobs.hosts import command, host_error, uses_wine
-from gitdeploy.jobs.identity import is_shared, with_identities, with_identity
+from gitdeploy.jobs.identity import shared_files, with_identities, with_identity
 from gitdeploy.jobs.ids import execution_id, next_execution_id
 from gitdeploy.jobs.job import Host, Job, JobSettings, Overlap, Problem
 from gitdeploy.jobs.place import DEFAULT_PLACE, ROOT_PATH, jobs_place
@@ -73,7 +73,6 @@ __all__ = [
     "execution_id",
     "from_ncrontab",
     "host_error",
-    "is_shared",
     "job_environment",
     "jobs_place",
     "kudu_status",
@@ -85,6 +84,7 @@ __all__ = [
     "references",
     "resolved",
     "schedule_of",
+    "shared_files",
     "split_arguments",
     "take_secrets",
     "to_ncrontab",

@@ -45,9 +45,8 @@ def with_identities(
     Shared is what is in no job's directory, except documentation at the top.
     """
     paths = sorted(manifest)  # what is in one directory lies side by side
-    of_a_job = _of_a_job(place)
-    outside = (path for path in paths if _is_shared(path, of_a_job))
-    shared = _section("shared", (_line(manifest, path) for path in outside))
+    outside = (_line(manifest, path) for path in shared_files(paths, place))
+    shared = _section("shared", outside)
     named = _section("settings", (f"{name}={settings[name]}" for name in sorted(settings)))
     behind = shared + named + _section("environment", [environment or ""])
     found = []
@@ -59,21 +58,13 @@ def with_identities(
     return found
 
 
-def is_shared(path: str) -> bool:
-    """Whether a file of the site counts for every job, where jobs are in their usual place."""
-    return _is_shared(path, _OF_A_JOB)
-
-
-def _of_a_job(place: str) -> re.Pattern[str]:
+def shared_files(paths: Iterable[str], place: str = DEFAULT_PLACE) -> Iterator[str]:
+    """Of a site's files those that count for every job; `place` as in `with_identities`."""
     above = re.escape(f"{place}/" if place else "")
-    return re.compile(rf"(?i){above}(?:continuous|triggered)/[^/]+/")
-
-
-_OF_A_JOB = _of_a_job(DEFAULT_PLACE)
-
-
-def _is_shared(path: str, of_a_job: re.Pattern[str]) -> bool:
-    return of_a_job.match(path) is None and _DOCUMENTATION.match(path) is None
+    of_a_job = re.compile(rf"(?i){above}(?:continuous|triggered)/[^/]+/")
+    for path in paths:
+        if of_a_job.match(path) is None and _DOCUMENTATION.match(path) is None:
+            yield path
 
 
 def _below(paths: Sequence[str], prefix: str) -> Iterator[str]:

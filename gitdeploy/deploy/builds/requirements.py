@@ -19,6 +19,7 @@ from gitdeploy.deploy.builds.sources import (
     source_files,
 )
 from gitdeploy.deploy.errors import DeployError
+from gitdeploy.jobs import DEFAULT_PLACE
 
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=|(?<=-e))\S")
@@ -40,20 +41,20 @@ class Needs:
     bound: bool = False
 
 
-def python_needs(site: Path, manifest: Manifest) -> Needs | None:
+def python_needs(site: Path, manifest: Manifest, place: str = DEFAULT_PLACE) -> Needs | None:
     """What the site at `site` needs, None where it has no such file.
 
     requirements.txt decides before pyproject.toml (as Oryx, which builds for Azure, has it).
-    `manifest` lists the site's files by path. Raises DeployError naming file and line.
+    `manifest` lists the site's files by path, `place` is the directory of its jobs. Raises DeployError naming file and line.
     """
     if (site / "requirements.txt").is_file():
-        return _from_requirements(site, manifest)
+        return _from_requirements(site, manifest, place)
     if (site / "pyproject.toml").is_file():
-        return _from_pyproject(site, manifest)
+        return _from_pyproject(site, manifest, place)
     return None
 
 
-def _from_requirements(site: Path, manifest: Manifest) -> Needs:
+def _from_requirements(site: Path, manifest: Manifest, place: str) -> Needs:
     digest = hashlib.sha256()
     editable = False
     paths: set[str] = set()
@@ -78,7 +79,7 @@ def _from_requirements(site: Path, manifest: Manifest) -> Needs:
             elif path := requirement_path(line) or index_path(line):
                 # pip reads it from the root or, some options, from the file's own folder
                 paths.add(path if folder == "." else ALL)
-    _add_sources(digest, site, manifest, paths)
+    _add_sources(digest, site, manifest, paths, place)
     return Needs(
         source="requirements.txt",
         digest=digest.hexdigest(),
@@ -87,7 +88,7 @@ def _from_requirements(site: Path, manifest: Manifest) -> Needs:
     )
 
 
-def _from_pyproject(site: Path, manifest: Manifest) -> Needs | None:
+def _from_pyproject(site: Path, manifest: Manifest, place: str) -> Needs | None:
     text = _read(site / "pyproject.toml", site)
     data = _toml(text, "pyproject.toml")
     locked = (site / "uv.lock").is_file()
@@ -101,7 +102,7 @@ def _from_pyproject(site: Path, manifest: Manifest) -> Needs | None:
         lock = _read(site / "uv.lock", site)
         digest.update(lock.encode())
         paths |= locked_paths(_toml(lock, "uv.lock"))
-    _add_sources(digest, site, manifest, paths)
+    _add_sources(digest, site, manifest, paths, place)
     dependencies = project.get("dependencies", []) if isinstance(project, dict) else []
     if not isinstance(dependencies, list) or not all(isinstance(d, str) for d in dependencies):
         raise DeployError("pyproject.toml: project.dependencies isn't a list of strings.")
@@ -115,9 +116,9 @@ def _from_pyproject(site: Path, manifest: Manifest) -> Needs | None:
 
 
 def _add_sources(
-    digest: hashlib._Hash, site: Path, manifest: Manifest, paths: Iterable[str]
+    digest: hashlib._Hash, site: Path, manifest: Manifest, paths: Iterable[str], place: str
 ) -> None:
-    files = source_files(site, manifest, paths)
+    files = source_files(site, manifest, paths, place=place)
     if files:
         digest.update(repr(files).encode("utf-8", "surrogateescape"))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gitdeploy.jobs import is_shared
+from gitdeploy.jobs import DEFAULT_PLACE, shared_files
 
 Manifest = Mapping[str, tuple[int, str]]
 
@@ -72,18 +72,18 @@ def locked_paths(lock: Mapping[str, Any]) -> set[str]:
 
 
 def source_files(
-    site: Path, manifest: Manifest, paths: Iterable[str]
+    site: Path, manifest: Manifest, paths: Iterable[str], *, place: str = DEFAULT_PLACE
 ) -> list[tuple[str, int, str]]:
     """Path, mode and blob of every file that installing from these paths may read, sorted.
 
-    A path may be a package's directory, a single file, or ALL.
+    A path may be a package's directory, a single file, or ALL. `place` is the directory of jobs.
     """
     chosen: set[str] = set()
     for path in paths:
         below = {name for name in manifest if _is_below(name, path)}
         chosen |= below
         if not below or _reaches_out(site, path, below, manifest):
-            chosen |= {name for name in manifest if is_shared(name)}
+            chosen |= set(shared_files(manifest, place))
     return sorted((name, *manifest[name]) for name in chosen)
 
 

@@ -235,6 +235,24 @@ async def test_requirements_become_an_environment_that_is_kept(server, repo, too
     assert {p.name for p in server.paths.environments.iterdir()} == {first, second}
 
 
+async def test_a_change_of_jobs_that_are_elsewhere_builds_no_environment(server, repo, monkeypatch):
+    monkeypatch.setattr(python, "find_uv", lambda environ: None)
+    server.environ |= {"PIP_NO_INDEX": "1"}
+    await server.store.apps.merge_settings(APP, {"WEBJOBS_ROOT_PATH": "work"})
+    repo.write("requirements.txt", "--find-links .\nfoo\n")
+    repo.write("foo-1.0-py3-none-any.whl", wheel(1))
+    repo.write("work/continuous/t/run.py", JOB)
+    repo.commit()
+    await server.push(repo.push())
+    first, pid = (await server.store.releases.active(APP)).environment, server.pid("t")
+
+    repo.write("work/continuous/u/run.py", JOB)
+    repo.commit()
+    text = "\n".join(await server.push(repo.push()))
+    assert f"python environment {first[:8]} reused" in text
+    assert server.pid("t") == pid
+
+
 @pytest.mark.parametrize("tool", ["uv", "pip"])
 async def test_a_locked_project_is_installed_from_its_lock_where_uv_is(
     server, repo, tool, monkeypatch

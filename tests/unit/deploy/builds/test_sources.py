@@ -103,6 +103,23 @@ def test_a_package_whose_build_may_read_more_counts_every_shared_file(
     assert chosen(tmp_path, "pkg") == SHARED
 
 
+def test_files_of_jobs_elsewhere_count_for_no_environment(tmp_path) -> None:
+    """The directory above them is what WEBJOBS_ROOT_PATH says."""
+    job = "work/continuous/a/run.py"
+    manifest = {**MANIFEST, job: (0o100644, "7")}
+
+    def files(place: str) -> set[str]:
+        return {name for name, _, _ in source_files(tmp_path, manifest, [ALL], place=place)}
+
+    assert files("App_Data/jobs") == {*SHARED, job}
+    assert files("work") == {*SHARED, "App_Data/jobs/triggered/a/run.py"}
+    (tmp_path / "requirements.txt").write_text("--find-links .\n")
+    changed = {**manifest, job: (0o100644, "8")}
+    for place, same in (("App_Data/jobs", False), ("work", True)):
+        before, after = (python_needs(tmp_path, each, place) for each in (manifest, changed))
+        assert (before == after) == same
+
+
 def test_a_package_that_is_a_link_or_not_in_the_tree_counts_every_shared_file(tmp_path) -> None:
     manifest = {"pkg": (0o120000, "1"), "real/pyproject.toml": (0o100644, "2")}
     found = {name for name, _, _ in source_files(tmp_path, manifest, ["pkg"])}
