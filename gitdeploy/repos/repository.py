@@ -193,6 +193,10 @@ class Repository:
             else:
                 yield TreeEntry(prefix + entry.path, entry.mode, entry.id)
 
+    def list_tree(self, tree: str) -> list[TreeEntry]:
+        """What is directly in a tree, directories too. Raises NotFound."""
+        return list(self._entries(tree))
+
     def blob_size(self, blob: str) -> int:
         """Bytes of a blob. Raises NotFound."""
         header = self.objects.header(bytes.fromhex(blob))

@@ -1,4 +1,4 @@
-"""Files that jobs have written, opened so that no link leads out of their directory.
+"""Files that jobs have written, or a site has, opened so that no link leads out of their directory.
 
 A job may put anything there, also while it is looked at: each part of a path is opened below the
 descriptor of the one before, links are never followed, and only plain files are read.
@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import stat
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from io import FileIO
 from mimetypes import MimeTypes
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from gitdeploy.errors import NotFound, TooLarge
 
+TagOf = Callable[[os.stat_result], str]
 DIRECTORY = "inode/directory"
-_LINK = "inode/symlink"
+LINK = "inode/symlink"
 _UNKNOWN = "application/octet-stream"
 _MOST = 10_000
 _READ = 1 << 18
@@ -39,16 +40,26 @@ class Listed(NamedTuple):
     media: str
 
 
+def own_tag(status: os.stat_result) -> str:
+    """An ETag of this very file: another one put in its place has another."""
+    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
+
+
+def lasting_tag(status: os.stat_result) -> str:
+    """An ETag that a copy of the file keeps: of a release, whose files go on into the next one."""
+    return hashlib.sha256(repr((status.st_size, status.st_mtime_ns)).encode()).hexdigest()[:32]
+
+
 class OpenFile:
     """A plain file; to be closed."""
 
-    def __init__(self, fd: int, name: str) -> None:
+    def __init__(self, fd: int, name: str, tag_of: TagOf) -> None:
         self._file = FileIO(fd)
         status = os.fstat(fd)
         self.size = status.st_size
         self.modified = status.st_mtime_ns // 1000
-        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        self.tag = hashlib.sha256(repr(state).encode()).hexdigest()[:32]
+        self.tag = tag_of(status)
         self.media = media_of(name)
 
     async def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
@@ -66,17 +77,39 @@ class OpenFile:
         self._file.close()
 
 
-def open_below(root: Path, parts: Sequence[str]) -> OpenFile | list[Listed] | None:
+def open_below(
+    root: Path, parts: Sequence[str], tag_of: TagOf = own_tag, *, within: Path | None = None
+) -> OpenFile | list[Listed] | None:
     """The file or the directory at `parts` below `root`; None where there is none.
 
-    Raises NotFound for what is neither, TooLarge for a directory with too many entries.
+    Links are followed only where `within` is given, and not out of that directory. Raises NotFound
+    for what is neither, TooLarge for a directory with too many entries.
+    """
+    fd = descriptor_below(root, parts) if within is None else _followed(root, parts, within)
+    if fd is None:
+        return None
+    try:
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            file = OpenFile(fd, parts[-1], tag_of)
+            fd = -1
+            return file
+        return _list(fd)
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def descriptor_below(root: Path, parts: Sequence[str]) -> int | None:
+    """Open the plain file or the directory at `parts` below `root`; None where there is none.
+
+    Raises NotFound for what is neither, and for a part that is a link.
     """
     try:
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        for number, part in enumerate(parts):
+        for part in parts:
             if part in ("", ".", "..") or "/" in part or "\0" in part:
                 return None
             try:
@@ -89,18 +122,32 @@ def open_below(root: Path, parts: Sequence[str]) -> OpenFile | list[Listed] | No
                 raise NotFound(f"{part[:100]!r} can't be read: {error.strerror}.") from error
             os.close(fd)
             fd = below
-            status = os.fstat(fd)
-            _check(status, part)
-            if stat.S_ISREG(status.st_mode):
-                if number + 1 < len(parts):
-                    return None
-                file = OpenFile(fd, part)
-                fd = -1
-                return file
-        return _list(fd)
+            _check(os.fstat(fd), part)
+        found, fd = fd, -1
+        return found
     finally:
         if fd >= 0:
             os.close(fd)
+
+
+def _followed(root: Path, parts: Sequence[str], within: Path) -> int | None:
+    """As `descriptor_below`, but through links; judged is what was found, not what a name means."""
+    if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
+        return None
+    try:
+        found = os.open(root.joinpath(*parts), os.O_PATH | os.O_CLOEXEC)  # opens nothing
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise NotFound(f"{parts[-1][:100]!r} can't be read: {error.strerror}.") from error
+    try:
+        real = Path(f"/proc/self/fd/{found}").readlink()
+        if not real.is_relative_to(within.resolve()):
+            raise NotFound(f"{parts[-1][:100]!r} is a link that leads out of the site.")
+        _check(os.fstat(found), parts[-1] if parts else "")
+        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    finally:
+        os.close(found)
 
 
 def media_of(name: str) -> str:
@@ -136,7 +183,7 @@ def _listed(name: str, status: os.stat_result) -> Listed:
     if stat.S_ISREG(status.st_mode):
         return Listed(name, status.st_size, modified, media_of(name).partition(";")[0])
     media = DIRECTORY if stat.S_ISDIR(status.st_mode) else _UNKNOWN
-    return Listed(name, 0, modified, _LINK if stat.S_ISLNK(status.st_mode) else media)
+    return Listed(name, 0, modified, LINK if stat.S_ISLNK(status.st_mode) else media)
 
 
 def _check(status: os.stat_result, name: str) -> None:

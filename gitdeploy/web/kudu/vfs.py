@@ -1,4 +1,4 @@
-"""`/api/vfs`: the log files of jobs and what jobs keep in their data directories, to be read.
+"""GET `/api/vfs`: an app's files from Kudu's home on (tree.py).
 
 A directory's address ends in a slash and answers a JSON list; without the slash it redirects there.
 """
@@ -10,61 +10,55 @@ from urllib.parse import quote
 from aiohttp import web
 
 from gitdeploy.clock import rfc3339
-from gitdeploy.errors import Invalid, NotFound
-from gitdeploy.logs import Measures, open_file, select_lines, select_system
+from gitdeploy.errors import Invalid
+from gitdeploy.logs import select_lines, select_system
 from gitdeploy.web.answers import as_json, text
 from gitdeploy.web.entity import serve
-from gitdeploy.web.files import DIRECTORY, Listed, OpenFile
+from gitdeploy.web.files import DIRECTORY, Listed
 from gitdeploy.web.following import CLOSING, until
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu import shapes
-from gitdeploy.web.kudu.log_files import Text, system_text
+from gitdeploy.web.kudu.found import FoundFile, Log, SystemLog, close, opened
 from gitdeploy.web.kudu.paths import API, spellings
-from gitdeploy.web.kudu.tree import Log, SystemLog, Tree
+from gitdeploy.web.kudu.place import (
+    MEASURES,
+    ends_in_slash,
+    nothing_at,
+    parts_of_path,
+    redirect,
+    tree_of,
+)
 from gitdeploy.web.route import FOUND, JSON, SELECT, TEXT, Answer, Route
 from gitdeploy.web.selection import selection
 from gitdeploy.web.services import services_of
 from gitdeploy.web.streams import stream_bytes
 
-MEASURES = web.AppKey("measures", Measures)
-_PLAIN = f"{TEXT}; charset=utf-8"
+__all__ = ["MEASURES", "ROUTES", "get"]
 _MEDIA = (JSON, TEXT, "application/octet-stream")
 _SELECT = tuple(param.name for param in SELECT)
 
 
 async def get(request: web.Request) -> web.StreamResponse:
     """A file, or the list of a directory."""
-    services, app = services_of(request), request.match_info["app"]
-    parts = [part for part in request.match_info.get("path", "").split("/") if part]
-    if parts[:1] == ["home"]:
-        parts = parts[1:]
-    found = await Tree(services, request.app[MEASURES], app).find(parts)
+    services = services_of(request)
+    parts = parts_of_path(request)
+    found = await tree_of(request).find(parts)
     if found is None:
-        raise NotFound(
-            f"There is no file {'/'.join(parts)[:200]!r}.", "GET …/api/vfs/data/jobs/ lists them."
-        )
+        raise nothing_at(parts)
     try:
-        slash = request.rel_url.raw_path.endswith("/")
-        if slash != isinstance(found, list):
-            return _redirect(request, slash=not slash)
+        if ends_in_slash(request) != isinstance(found, list):
+            return redirect(request, slash=not ends_in_slash(request))
         if isinstance(found, list):
             return as_json([_entry(request, parts, one) for one in found])
         if any(name in request.query for name in _SELECT):
             return await _select(request, found)
-        if isinstance(found, Log):
-            file = await open_file(found.parts, request.app[MEASURES], services.clock.now())
-            return await serve(request, file, _PLAIN)
-        if isinstance(found, SystemLog):
-            return await serve(request, system_text(found.lines, services.instance), _PLAIN)
-        return await serve(request, found, found.media)
+        entity, media = await opened(found, services, request.app[MEASURES])
+        return await serve(request, entity, media)
     finally:
-        if isinstance(found, OpenFile):
-            found.close()
+        close(found)
 
 
-async def _select(
-    request: web.Request, found: Log | SystemLog | Text | OpenFile
-) -> web.StreamResponse:
+async def _select(request: web.Request, found: FoundFile) -> web.StreamResponse:
     """Some of a log's lines. Raises Invalid for a file that isn't a log of ours."""
     services = services_of(request)
     chosen = selection(request, services.clock.now())
@@ -78,14 +72,6 @@ async def _select(
         "This file isn't a log of the server's, so no part of it can be selected.",
         f"Leave out {', '.join(_SELECT)}, or ask for a Range.",
     )
-
-
-def _redirect(request: web.Request, *, slash: bool) -> web.Response:
-    """To the same path with or without a slash at its end."""
-    way = way_in(request, services_of(request).options.scm_domain)
-    path = request.rel_url.raw_path.rstrip("/") + ("/" if slash else "")
-    query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
-    return web.Response(status=307, headers={"Location": f"{way.base}{path}{query}"})
 
 
 def _entry(request: web.Request, parts: list[str], one: Listed) -> shapes.File:
@@ -109,7 +95,7 @@ ROUTES = (
         handler=get,
         operation="vfs.get",
         scope="read",
-        summary="A job's log files and what it keeps in its data directory; Range and ETag.",
+        summary="A file of the app with Range and ETag, or the list of a directory.",
         tag="files",
         query=SELECT,
         answers={

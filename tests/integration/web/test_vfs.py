@@ -218,7 +218,6 @@ async def test_nothing_outside_a_job_s_directory_is_reached(client: Client, run:
         f"{VFS}/triggered/none/",
         f"{VFS}/else/",
         f"{API}/vfs/data/admin-token",
-        f"{API}/vfs/site/wwwroot/",
         f"{API}/vfs/gitdeploy.db",
     ):
         assert (await client.get(path)).status == 404, path
