@@ -7,6 +7,7 @@ supervisor should run, a record in the store, and a log of each attempt that any
 from gitdeploy.deploy.deployer import END, Deployer
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.packing import Parcel, check_filename
+from gitdeploy.deploy.releases import clear_cache
 from gitdeploy.deploy.uploads import JobUploads, swap_error
 from gitdeploy.supervise import SwapFailed
 
@@ -18,5 +19,6 @@ __all__ = [
     "Parcel",
     "SwapFailed",
     "check_filename",
+    "clear_cache",
     "swap_error",
 ]

@@ -113,6 +113,12 @@ def discard_log(paths: AppHome, deployment: str) -> None:
         _discard(paths, paths.deployment_log(deployment))
 
 
+def clear_cache(paths: AppHome) -> None:
+    """Remove what builds keep to be faster; blocks. No build may run: it has its HOME there."""
+    _discard(paths, paths.cache)
+    empty_trash(paths)
+
+
 def empty_trash(paths: AppHome) -> None:
     """Remove what was discarded. Takes its time: a release may hold 100,000 files."""
     for entry in _trash(paths).glob("*"):

@@ -21,6 +21,7 @@ _TAGS = {
     "deployments": "What was deployed, and how to deploy.",
     "settings": "App settings: the environment of jobs and builds.",
     "logs": "Output and events as they come.",
+    "diagnostics": "What runs, with what, and commands; as Kudu's clients know it.",
     "tokens": "Tokens and the audit log.",
     "operations": "For load balancers and operators.",
     "pages": "For people.",

@@ -15,11 +15,17 @@ from gitdeploy.web.following import CLOSING
 from gitdeploy.web.git import git_routes
 from gitdeploy.web.headers import set_headers
 from gitdeploy.web.kudu import (
+    absent,
     continuous,
     deployments,
+    diagnostics,
+    environment,
     logstream,
     passthrough,
+    recent_logs,
+    runtime,
     schedules,
+    scm,
     settings,
     swagger,
     triggered,
@@ -68,6 +74,12 @@ ROUTES: tuple[Route, ...] = (
     *settings.ROUTES,
     *logstream.ROUTES,
     *vfs.ROUTES,
+    *environment.ROUTES,
+    *scm.ROUTES,
+    *diagnostics.ROUTES,
+    *runtime.ROUTES,
+    *recent_logs.ROUTES,
+    *absent.ROUTES,
     *session.ROUTES,
     *pages.ROUTES,
 )
@@ -82,6 +94,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[CLOSING] = asyncio.Event()
     application[FETCHER] = Fetcher(services)
     application[vfs.MEASURES] = Measures()
+    application[runtime.VERSIONS] = runtime.Versions(services.clock)
     application[OPENAPI] = msgspec.json.encode(document(routes))
     application.router.register_resource(
         Table(routes, scm_domain=services.options.scm_domain, expect=expect)
