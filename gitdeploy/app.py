@@ -121,8 +121,8 @@ class Server:
         for app in await self.store.apps.deleting():
             await self._remove(app)
         await self.supervisor.start()
-        await self.deployer.start()
         await self.uploads.start()
+        await self.deployer.start()
         services = Services(
             options=options,
             home=home,

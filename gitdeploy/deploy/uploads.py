@@ -59,11 +59,12 @@ class JobUploads:
         self._tidying: dict[tuple[str, Kind, str, int], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Remove what a crash left, and generations that nobody needs."""
+        """Finish what a crash cut off, and remove generations that nobody needs."""
         for app in await self._store.apps.all():
             for value in await self._store.secrets.values(app.name):
                 self._events.redactor.add(value)
             await asyncio.to_thread(generations.remove_incoming, self._home.app(app.name))
+            await self._finish_deletions(app.name)
             await self._tidy(app.name)
 
     async def close(self) -> None:
@@ -194,21 +195,30 @@ class JobUploads:
         await self._supervisor.refresh(app, reason="a job was uploaded")
 
     async def _delete(self, app: str, kind: Kind, name: str, job: Job | None) -> None:
-        paths = self._home.app(app)
-
-        async def forget() -> None:
-            await self._store.executions.forget_job(app, kind, name)
-            for gone in (paths.executions(kind, name), paths.job_data(kind, name)):
-                await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
-
-        if job is not None:
-            release = await self._store.releases.active(app)
-            number = None if release is None else release.number
-            await self._store.uploads.remove(app, kind, name, release=number)
-        await self._supervisor.forget_job(app, kind, name, forget)
+        release = None if job is None else await self._store.releases.active(app)
+        number = None if release is None else release.number
+        await self._store.uploads.remove(app, kind, name, release=number)
+        await self._finish_deletion(app, kind, name)
         await self._tidy(app)
         if job is not None:
             self._events.app_log(app).info("job.deleted", kind=kind, job=name)
+
+    async def _finish_deletions(self, app: str) -> None:
+        """Of jobs whose DELETE a crash or a failure cut off."""
+        for kind, name in await self._store.uploads.deletions(app):
+            await self._finish_deletion(app, kind, name)
+            self._events.app_log(app).info("job.deleted", kind=kind, job=name)
+
+    async def _finish_deletion(self, app: str, kind: Kind, name: str) -> None:
+        """Stop what the store has as deleted; remove its data and history, and that it is so."""
+        paths = self._home.app(app)
+
+        async def forget() -> None:
+            for gone in (paths.executions(kind, name), paths.job_data(kind, name)):
+                await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+            await self._store.executions.forget_job(app, kind, name)
+
+        await self._supervisor.forget_job(app, kind, name, forget)
 
     async def _put_settings(self, row: SettingsRow, settled: Settled) -> None:
         await self._store.uploads.put_settings(row, secrets=settled.secrets, keep=settled.used)
@@ -222,6 +232,7 @@ class JobUploads:
         async with self._locks[app]:
             if await self._store.apps.get(app) is None:
                 raise NotFound(f"There is no app {app!r}.")
+            await _to_the_end(self._finish_deletions(app))
             yield
 
     def _hide(self, settled: Settled) -> None:

@@ -270,6 +270,10 @@ class Releases:
                 "INSERT INTO jobs (app, kind, name, release, body) VALUES (?, ?, ?, ?, ?)",
                 [(app, kind, name, number, body) for kind, name, body in jobs],
             )
+            c.executemany(  # one that is back isn't being deleted any more
+                "DELETE FROM job_deletions WHERE app = ? AND kind = ? AND name = ?",
+                [(app, kind, name) for kind, name, _ in jobs],
+            )
 
         await self._db.write(work)
 

@@ -131,11 +131,18 @@ class Executions:
         return None if row is None else to_struct(Execution, row)
 
     async def forget_job(self, app: str, kind: Kind, job: str) -> None:
-        """Forget all that a job did: its executions, keys, due times and when it was first seen."""
+        """Forget all that a job did: its executions, keys, due times and when it was first seen.
+
+        With that its deletion has come to its end.
+        """
 
         def work(c: sqlite3.Connection) -> None:
             c.execute(
                 "DELETE FROM executions WHERE app = ? AND kind = ? AND job = ?", (app, kind, job)
+            )
+            c.execute(
+                "DELETE FROM job_deletions WHERE app = ? AND kind = ? AND name = ?",
+                (app, kind, job),
             )
             if kind == "triggered":
                 for table in ("idempotency_keys", "occurrences", "schedule_anchors"):

@@ -45,7 +45,7 @@ class SettingsRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uploads:
-    """The tables `uploads`, `removed_jobs` and `job_settings`.
+    """The tables `uploads`, `removed_jobs`, `job_settings` and `job_deletions`.
 
     A change and the job's secrets (those below `kind/name/`) are written together: `secrets` are
     set, those in `keep` stay, others of the job go.
@@ -92,7 +92,10 @@ class Uploads:
         await self._db.write(work)
 
     async def remove(self, app: str, kind: Kind, name: str, *, release: int | None) -> None:
-        """Delete a job: the uploaded one, else the deployed one while `release` is active."""
+        """Delete a job: the uploaded one, else the deployed one while `release` is active.
+
+        It is one of `deletions` until `Executions.forget_job`.
+        """
 
         def work(c: sqlite3.Connection) -> None:
             gone = c.execute(
@@ -100,6 +103,11 @@ class Uploads:
             )
             _forget(c, ("job_settings", "disabled_jobs"), app, kind, name)
             replace_secrets(c, app, below(kind, name), {}, ())
+            c.execute(
+                "INSERT INTO job_deletions (app, kind, name) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (app, kind, name),
+            )
             if gone.rowcount == 0 and release is not None:
                 c.execute(
                     "INSERT INTO removed_jobs (app, kind, name, release) VALUES (?, ?, ?, ?)"
@@ -108,6 +116,10 @@ class Uploads:
                 )
 
         await self._db.write(work)
+
+    async def deletions(self, app: str) -> list[tuple[Kind, str]]:
+        """Jobs that were deleted and whose data and history aren't all gone yet."""
+        return [(row["kind"], row["name"]) for row in self._rows("job_deletions", app)]
 
     async def put_settings(
         self, row: SettingsRow, *, secrets: Mapping[str, str] = {}, keep: Iterable[str] = ()

@@ -190,9 +190,11 @@ class Supervisor:
             await asyncio.gather(*ends)
             if kind == "triggered":  # what stands by has its data directory open
                 await self._runs.dismiss(app)
-            await forget()
-            await jobs.reconcile(desired, reason="deleted")
-            self._schedule(jobs)
+            try:
+                await forget()
+            finally:
+                await jobs.reconcile(desired, reason="deleted")
+                self._schedule(jobs)
 
     async def enable(self, app: str, kind: Kind, job: str) -> None:
         """Start a job (a triggered one: its schedule) again. Raises NotFound."""

@@ -217,6 +217,34 @@ async def test_the_loop_of_the_documentation_brings_a_directory_of_jobs(
     assert "second" in await person.run("two")
 
 
+async def test_a_crash_at_any_moment_of_a_deletion_leaves_all_of_the_job_or_nothing(
+    person: Person, server: Server
+) -> None:
+    chance = random.Random(5)
+    person.write("run.sh", 'echo "$WEBJOBS_RUN_ID" >> "$WEBJOBS_DATA_PATH/kept"\n')
+    script = ("-H", "Content-Disposition: attachment; filename=run.sh")
+    paths = server.home / "apps/demo"
+    kept = paths / "data/jobs/triggered/mail", paths / "executions/triggered/mail"
+    for _ in range(6):
+        await person.curl("triggeredwebjobs/mail", "-T", "run.sh", *script)
+        await person.run("mail")
+        deleting = asyncio.create_task(person.curl("triggeredwebjobs/mail", "-X", "DELETE"))
+        await asyncio.sleep(chance.uniform(0, 0.08))  # the moment is what is tested
+        await server.kill()
+        answered = (await asyncio.gather(deleting, return_exceptions=True))[0]
+        await server.start()
+        names = [job["name"] for job in await person.curl("triggeredwebjobs")]
+        if names:
+            assert isinstance(answered, BaseException), "what was answered is done"
+            assert (kept[0] / "kept").read_text()
+            assert len((await person.curl("triggeredwebjobs/mail/history"))["runs"]) >= 1
+            await person.curl("triggeredwebjobs/mail", "-X", "DELETE")
+        assert generations(server) == []
+        assert [path for path in kept if path.exists()] == []
+        await person.curl("triggeredwebjobs/mail", "-T", "run.sh", *script)
+        assert (await person.curl("triggeredwebjobs/mail/history"))["runs"] == []
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_crash_at_any_moment_of_an_upload_leaves_the_old_or_the_new(
     person: Person, server: Server, seed: int
