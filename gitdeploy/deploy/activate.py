@@ -9,6 +9,7 @@ import msgspec
 
 from gitdeploy.deploy.checkout import disk_error
 from gitdeploy.deploy.context import Context
+from gitdeploy.deploy.difference import digests
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.releases import Meta, flush, point_current, write_meta
 from gitdeploy.supervise import Desired, Prepared, SwapFailed, put_together, roots
@@ -89,6 +90,12 @@ async def _desired(ctx: Context) -> Desired:
 def _finish(ctx: Context) -> None:
     """Write down what the release is made of, and have all of it on the disk."""
     if not ctx.kept:
-        meta = Meta(manifest=ctx.manifest, environment=ctx.environment, project=ctx.project)
+        meta = Meta(
+            manifest=ctx.manifest,
+            environment=ctx.environment,
+            project=ctx.project,
+            jobs={f"{job.kind}/{job.name}": job.identity for job in ctx.jobs},
+            settings=digests(ctx.settings),
+        )
         write_meta(ctx.paths, ctx.release.number, meta)
         flush(ctx.root)

@@ -142,6 +142,7 @@ async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: b
 
     progress = attempt.progress
     progress.started_at = tools.clock.now()
+    app = await tools.store.apps.get(row.app)
     ctx = Context(
         app=row.app,
         deployment=row,
@@ -151,6 +152,7 @@ async def _pipeline(attempt: Attempt, tools: Tools, release: Release, *, kept: b
         settings=await tools.store.apps.settings(row.app),
         log=attempt.log,
         tools=tools,
+        strict=app is not None and app.strict,
         clean=attempt.clean,
         kept=kept,
     )

@@ -41,7 +41,8 @@ class Context:
     """One attempt of a deployment on its way through the steps.
 
     The first block is known from the start. `kept` says that the release is an older one that is
-    whole on the disk (checkout and build have nothing to do). The second block is what steps find
+    whole on the disk (checkout and build have nothing to do), `strict` that the app wants no
+    deployment with problems. The second block is what steps find
     out; `detail` is what the step that just ended has to tell in a few words.
     """
 
@@ -53,6 +54,7 @@ class Context:
     settings: Mapping[str, str]
     log: Log
     tools: Tools
+    strict: bool = False
     clean: bool = False
     kept: bool = False
 

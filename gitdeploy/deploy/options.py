@@ -1,4 +1,4 @@
-"""Push options: `git push -o gitdeploy.deploy=skip -o gitdeploy.wait=false …`. Pure."""
+"""Push options: `git push -o gitdeploy.deploy=skip -o gitdeploy.cancel …`. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _VALUES: Final[dict[str, dict[str, bool]]] = {
     "deploy": {"skip": False, "true": True},
     "wait": {"false": False, "true": True},
     "color": {"always": True, "never": False},
+    "cancel": {"true": True, "false": False, "": True},
 }
 
 
@@ -22,6 +23,7 @@ class PushOptions(msgspec.Struct, frozen=True, kw_only=True):
     deploy: bool = True
     wait: bool = True
     color: bool = False
+    cancel: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -39,7 +41,7 @@ def parse_options(options: Iterable[str]) -> PushOptions:
             hint = f"did you mean {_PREFIX}{near[0]}?" if near else f"known: {_names()}."
             warnings.append(f"{_PREFIX}{key} isn't an option; {hint}")
         elif value not in known:
-            warnings.append(f"{option}: the value is one of {', '.join(known)}.")
+            warnings.append(f"{option}: the value is one of {', '.join(filter(None, known))}.")
         else:
             values[key] = known[value]
     return PushOptions(**values, warnings=tuple(warnings))

@@ -12,7 +12,7 @@ from gitdeploy.deploy.options import PushOptions, parse_options
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events.journal import Record
 from gitdeploy.logs import remote_lines
-from gitdeploy.repos import Push
+from gitdeploy.repos import ZERO, Push
 
 if TYPE_CHECKING:
     from gitdeploy.deploy.deployer import Deployer
@@ -72,6 +72,12 @@ async def _plan(deployer: Deployer, push: Push) -> Plan:
 async def _deploy(
     deployer: Deployer, push: Push, plan: Plan, commit: str, options: PushOptions
 ) -> AsyncGenerator[str, None]:
+    if options.cancel:
+        for cancelled in await deployer.cancel_all(push.app, who=push.caller.who):
+            yield _row("cancelled", f"deployment {cancelled[:10]}")
+    note = await _departure(deployer, push, plan)
+    if note:
+        yield _row("note", note)
     if deployer.busy(push.app) and options.wait:
         yield _row("waiting", "for the deployment before this one")
     try:
@@ -101,6 +107,19 @@ async def _deploy(
                 record = {**record, "url": _page(deployer, push)}
             for line in _render(record, options):
                 yield line
+
+
+async def _departure(deployer: Deployer, push: Push, plan: Plan) -> str:
+    """Where the active release isn't what the branch was before this push: a sentence that says so."""
+    before = next((u.old for u in push.updates if u.ref == HEADS + plan.branch), ZERO)
+    active = await deployer.store.releases.active(push.app)
+    if active is None or before == ZERO or active.commit_id in (before, plan.commit):
+        return ""
+    what = "came without a commit" if active.commit_id is None else f"is {active.commit_id[:7]}"
+    return (
+        f"the active release {active.number} {what}, not {before[:7]}, which {plan.branch} was"
+        " before this push"
+    )
 
 
 def _page(deployer: Deployer, push: Push) -> str:

@@ -23,11 +23,17 @@ from gitdeploy.home import AppHome
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What a finished release is made of; `manifest` is path → (git's mode, blob)."""
+    """What a finished release is made of; `manifest` is path → (git's mode, blob).
+
+    `jobs` are identities by `kind/name`, `settings` digests of app settings by key, both as they
+    were when it came into effect; None in releases from before they were kept.
+    """
 
     manifest: Manifest
     environment: str | None
     project: str
+    jobs: dict[str, str] | None = None
+    settings: dict[str, str] | None = None
 
 
 def write_meta(paths: AppHome, number: int, meta: Meta) -> None:
@@ -43,7 +49,13 @@ def read_meta(paths: AppHome, number: int) -> Meta:
     """Raises FileNotFoundError where the release was never finished."""
     data = json.loads(_meta_file(paths, number).read_text("ascii"))
     manifest = {path: (mode, blob) for path, (mode, blob) in data["manifest"].items()}
-    return Meta(manifest=manifest, environment=data["environment"], project=data["project"])
+    return Meta(
+        manifest=manifest,
+        environment=data["environment"],
+        project=data["project"],
+        jobs=data.get("jobs"),
+        settings=data.get("settings"),
+    )
 
 
 def is_whole(paths: AppHome, number: int) -> bool:

@@ -25,7 +25,7 @@ async def validate(ctx: Context) -> Context:
             value=problem.value,
         )
     count = len(ctx.problems)
-    if count and ctx.tools.options.strict:
+    if count and (ctx.strict or ctx.tools.options.strict):
         raise DeployError(
             describe(ctx.problems[0]) if count == 1 else f"{count} problems were found in jobs.",
             ctx.problems[0].fix if count == 1 else "Mend them, or set strict = false.",

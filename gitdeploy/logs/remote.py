@@ -61,11 +61,12 @@ def _started(record: Record, paint: Paint) -> list[str]:
     attempt = record.get("attempt")
     if isinstance(attempt, int) and attempt > 1:
         parts.append(f"attempt {attempt}")
+    parts.append(_text(record, "note"))
     return [paint(_BOLD, " · ".join(part for part in parts if part))]
 
 
 def _commit(record: Record) -> str:
-    commit = _text(record, "commit")[:7]
+    commit = _text(record, "commit")[:7] or _text(record, "source")
     subject = _text(record, "subject")
     return f"{commit} “{subject}”".strip() if subject else commit
 
@@ -91,6 +92,26 @@ def _warning(record: Record, paint: Paint) -> list[str]:
         *_told("warning", _text(record, "what"), paint, _YELLOW),
         *_told("", _text(record, "fix"), paint),
     ]
+
+
+def _fetching(record: Record, paint: Paint) -> list[str]:
+    return [_row("fetch", _text(record, "url"), None, paint)]
+
+
+def _retrying(record: Record, paint: Paint) -> list[str]:
+    again = f"Try {_text(record, 'tried')} of {_text(record, 'of')}; the next one is in"
+    seconds = record.get("delay")
+    pause = duration(seconds * 1000) if isinstance(seconds, int | float) else "a while"
+    return [
+        *_told("waiting", _text(record, "what"), paint, _YELLOW),
+        *_told("", f"{again} {pause}.", paint),
+    ]
+
+
+def _fetched(record: Record, paint: Paint) -> list[str]:
+    branch = _text(record, "ref").removeprefix("refs/heads/")
+    text = f"{branch} at {_text(record, 'new')[:7]}"
+    return [_row("fetched", text, record.get("duration_ms"), paint)]
 
 
 def _planned(record: Record, paint: Paint) -> list[str]:
@@ -183,6 +204,9 @@ def _painted(color: str, text: str) -> str:
 
 
 _RENDER: dict[str, Callable[[Record, Paint], list[str]]] = {
+    "fetch.started": _fetching,
+    "fetch.retrying": _retrying,
+    "fetch.finished": _fetched,
     "deploy.started": _started,
     "step.finished": _step,
     "build.command": _command,

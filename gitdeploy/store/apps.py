@@ -20,7 +20,10 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     branch: str | None = None
     webhook_secret: str | None = None
+    status_token: str | None = None
+    status_url: str | None = None
     locked: str | None = None
+    strict: bool = False
     always_on: bool = True
     idle_timeout: float | None = None
     deleting: bool = False
@@ -31,7 +34,10 @@ class Attributes(msgspec.Struct, frozen=True, omit_defaults=True):
 
     branch: str | None = None
     webhook_secret: str | None = None
+    status_token: str | None = None
+    status_url: str | None = None
     locked: str | None = None
+    strict: bool | None = None
     always_on: bool | None = None
     idle_timeout: float | None = None
 

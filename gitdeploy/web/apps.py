@@ -12,10 +12,12 @@ from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.store import App
 from gitdeploy.web.answers import as_json, no_content
 from gitdeploy.web.auth import app_of, principal_of
+from gitdeploy.web.fetching import FETCHER
 from gitdeploy.web.forwarded import Way, way_in
 from gitdeploy.web.requests import read_json
 from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
 from gitdeploy.web.services import Services, services_of
+from gitdeploy.web.statuses import check_status_url
 
 _DEFAULT_BRANCH = "main"
 _SECRET_SHORTEST = 8
@@ -25,7 +27,7 @@ _BRANCH_REFUSED = frozenset(" ~^:?*[\\\x7f")
 
 
 class AppInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An app and its addresses. `webhook_secret` tells only whether one is set.
+    """An app and its addresses. `webhook_secret` and `status_token` tell only whether one is set.
 
     `asleep` says that its continuous jobs have stopped as nobody asked anything of it for a while.
     """
@@ -34,7 +36,10 @@ class AppInfo(msgspec.Struct, frozen=True, kw_only=True):
     created: str
     branch: str
     webhook_secret: bool
+    status_token: bool
+    status_url: str | None
     locked: str | None
+    strict: bool
     always_on: bool
     idle_timeout: float | None
     asleep: bool
@@ -48,13 +53,19 @@ class AppChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What PATCH changes; null takes a value away, a missing key leaves it.
 
     `branch` is the deployment branch; `locked` is the reason for which nothing is deployed.
+    With `status_token`, a token of GitHub, GitLab or Gitea, the commits that webhooks bring are
+    given their status there; `status_url` is the API where it isn't a public host's.
+    With `strict` a problem that is only warned of else fails the deployment.
     With `always_on` false the continuous jobs stop after `idle_timeout` seconds (default 1200)
     without a request and come back with the next one.
     """
 
     branch: str | msgspec.UnsetType | None = msgspec.UNSET
     webhook_secret: str | msgspec.UnsetType | None = msgspec.UNSET
+    status_token: str | msgspec.UnsetType | None = msgspec.UNSET
+    status_url: str | msgspec.UnsetType | None = msgspec.UNSET
     locked: str | msgspec.UnsetType | None = msgspec.UNSET
+    strict: bool | msgspec.UnsetType | None = msgspec.UNSET
     always_on: bool | msgspec.UnsetType | None = msgspec.UNSET
     idle_timeout: float | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -95,8 +106,9 @@ async def patch(request: web.Request) -> web.Response:
     app = await services.background.complete(services.store.apps.update(name, changes))
     if app is None:
         raise NotFound(f"There is no app {name!r} that you may know of.")
-    if app.webhook_secret:
-        services.events.redactor.add(app.webhook_secret)
+    for secret in (app.webhook_secret, app.status_token):
+        if secret:
+            services.events.redactor.add(secret)
     services.supervisor.follow(app)
     services.events.app_log(name).info("app.changed", keys=sorted(changes))
     return as_json(_info(services, app, way_in(request, services.options.scm_domain)))
@@ -104,6 +116,7 @@ async def patch(request: web.Request) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     services, name = services_of(request), request.match_info["app"]
+    await request.app[FETCHER].forget(name)
     if not await services.background.complete(_delete(request, name)):
         raise NotFound(f"There is no app {name!r} that you may know of.")
     services.events.log.info("app.deleted", name=name)
@@ -125,6 +138,14 @@ def _check(changes: dict[str, Any]) -> None:
             f"webhook_secret has fewer than {_SECRET_SHORTEST} characters.",
             "Use 32 random ones, the same as the sender's.",
         )
+    token = changes.get("status_token")
+    if token is not None and (len(token) < _SECRET_SHORTEST or not _is_token(token)):
+        raise Invalid(
+            f"status_token isn't a token of at least {_SECRET_SHORTEST} characters.",
+            "Write it as the host shows it, without blanks.",
+        )
+    if changes.get("status_url") is not None:
+        check_status_url(changes["status_url"])
     locked = changes.get("locked")
     if locked is not None and (len(locked) > 500 or not locked.isprintable()):
         raise Invalid("locked isn't one line of up to 500 characters.", "Write a short reason.")
@@ -134,6 +155,10 @@ def _check(changes: dict[str, Any]) -> None:
             f"idle_timeout = {idle:g} isn't between {_IDLE_SHORTEST} and {_IDLE_LONGEST} seconds.",
             "Write 1200 for Azure's 20 minutes.",
         )
+
+
+def _is_token(text: str) -> bool:
+    return len(text) <= 1000 and all("!" <= sign <= "~" for sign in text)
 
 
 def branch_name(name: str) -> bool:
@@ -157,7 +182,10 @@ def _info(services: Services, app: App, way: Way) -> AppInfo:
         created=rfc3339(app.created_at),
         branch=app.branch or _DEFAULT_BRANCH,
         webhook_secret=app.webhook_secret is not None,
+        status_token=app.status_token is not None,
+        status_url=app.status_url,
         locked=app.locked,
+        strict=app.strict,
         always_on=app.always_on,
         idle_timeout=app.idle_timeout,
         asleep=services.supervisor.asleep(app.name),

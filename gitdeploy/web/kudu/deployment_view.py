@@ -54,6 +54,7 @@ def deployment(row: store.Deployment, way: Way, *, temporary: bool = False) -> s
         release=row.release,
         ref=row.ref,
         trigger=row.trigger,
+        note=row.note,
     )
 
 

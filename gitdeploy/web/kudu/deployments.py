@@ -1,4 +1,4 @@
-"""`/api/deployments`: what was deployed, deploying again, rolling back, recording."""
+"""`/api/deployments`: what was deployed, deploying again, rolling back, cancelling."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import shutil
 from aiohttp import web
 
 from gitdeploy import store
-from gitdeploy.errors import Conflict, Invalid, NotFound
-from gitdeploy.events import Entry
+from gitdeploy.errors import Conflict, NotFound
 from gitdeploy.repos import RepositoryError
 from gitdeploy.store.deployments import ENDED, DeploymentStatus
 from gitdeploy.web.answers import as_json, no_content, tagged
 from gitdeploy.web.auth import principal_of
-from gitdeploy.web.fetching import FETCHER, Wanted, pending
-from gitdeploy.web.following import follow_deployment, wants_stream
+from gitdeploy.web.fetching import FETCHER, pending
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu import shapes
-from gitdeploy.web.kudu.deployment_view import deployment, details, log_entries
+from gitdeploy.web.kudu.deployment_log import unknown
+from gitdeploy.web.kudu.deployment_view import deployment
 from gitdeploy.web.kudu.paths import API, spellings
+from gitdeploy.web.kudu.recorded import record
 from gitdeploy.web.requests import read_json
-from gitdeploy.web.route import AFTER, FOLLOW, JSON, NO_CONTENT, STREAM, Answer, Body, Route
+from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
 from gitdeploy.web.services import services_of
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -45,61 +45,63 @@ async def latest(request: web.Request) -> web.Response:
         return _one(request, rows[0], status=202)
     wanted = request.app[FETCHER].under_way(app)
     if wanted is not None:
-        return _fetching(request, wanted.commit or "latest", wanted)
+        row = pending(app, wanted.key, wanted, services.instance)
+        return _one(request, row, status=202, temporary=True)
     if not rows:
         raise NotFound(f"{app} has no deployment yet.", "Push to it with git.")
     return _one(request, rows[0])
 
 
 async def show(request: web.Request) -> web.Response:
-    services, app = services_of(request), request.match_info["app"]
-    wanted = request.app[FETCHER].under_way(app)
-    row = await services.store.deployments.get(app, request.match_info["id"])
-    if row is None and wanted is not None and wanted.commit == request.match_info["id"]:
-        return _fetching(request, wanted.commit, wanted)
-    if row is None:
-        raise _unknown(request)
-    return _one(request, row)
+    found = await request.app[FETCHER].find(request.match_info["app"], request.match_info["id"])
+    if found is None:
+        raise unknown(request)
+    row, temporary = found
+    return _one(request, row, status=202, temporary=True) if temporary else _one(request, row)
 
 
 async def put(request: web.Request) -> web.Response:
     """Deploy a commit (again), or record a deployment that was made elsewhere."""
     wanted: shapes.Deploy = await read_json(request, shapes.Deploy, empty=shapes.Deploy())
     if wanted.status is not None:
-        return await _record(request, wanted)
+        return await record(request, wanted)
     services, app = services_of(request), request.match_info["app"]
     row = await services.store.deployments.get(app, request.match_info["id"])
-    if row is not None and row.commit_id is None:
+    if row is not None and row.trigger == "recorded":
         raise Conflict(
             f"Deployment {row.id} was made elsewhere and can't be deployed here.",
             "Push its commit with git.",
         )
-    commit = row.commit_id if row is not None and row.commit_id else request.match_info["id"]
+    deployer, by = services.deployer, wanted.deployer or principal_of(request).who
+    note = (wanted.message or "").strip()
+    if row is not None and row.commit_id is None:
+        again = deployer.redeploy(app, row.id, deployer=by, note=note)
+        return _one(request, await services.background.complete(again), status=202)
+    started = deployer.deploy(
+        app,
+        request.match_info["id"] if row is None or not row.commit_id else row.commit_id,
+        ref=None if row is None else row.ref,
+        trigger="api",
+        deployer=by,
+        wait_turn=False,
+        clean=wanted.clean,
+        note=note,
+    )
     try:
-        started = await services.background.complete(
-            services.deployer.deploy(
-                app,
-                commit,
-                ref=None if row is None else row.ref,
-                trigger="api",
-                deployer=wanted.deployer or principal_of(request).who,
-                wait_turn=False,
-                clean=wanted.clean,
-            )
-        )
+        return _one(request, await services.background.complete(started), status=202)
     except RepositoryError as error:
         raise NotFound(error.what, error.fix) from error
-    return _one(request, started, status=202)
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Forget a deployment and its log."""
+    """Forget a deployment and its log; one that is under way is cancelled."""
     services, app = services_of(request), request.match_info["app"]
     row = await services.store.deployments.get(app, request.match_info["id"])
     if row is None:
-        raise _unknown(request)
+        raise unknown(request)
     if row.status not in ENDED:
-        raise Conflict(f"Deployment {row.id} is under way.", "Delete it when it has ended.")
+        ended = services.deployer.cancel(app, row.id, who=principal_of(request).who)
+        return _one(request, await services.background.complete(ended))
 
     async def forget() -> bool:
         if not await services.store.deployments.delete(app, row.id):
@@ -114,115 +116,13 @@ async def delete(request: web.Request) -> web.Response:
     return no_content()
 
 
-async def log(request: web.Request) -> web.StreamResponse:
-    """The log as Kudu's list, or as a stream where `Accept` asks for one."""
-    row = await _row(request)
-    if wants_stream(request):
-        return await follow_deployment(request, row)
-    services = services_of(request)
-    way = way_in(request, services.options.scm_domain)
-    return tagged(
-        request,
-        log_entries(
-            await _entries(request, row),
-            lambda entry: way.api(row.app, "deployments", row.id, "log", entry),
-        ),
-    )
-
-
-async def log_details(request: web.Request) -> web.Response:
-    row = await _row(request)
-    wanted = request.match_info["entry"]
-    entry = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else -1
-    found = details(await _entries(request, row), entry)
-    if found is None:
-        raise NotFound(f"The log of {row.id} has no entry {wanted!r}.")
-    return as_json(found)
-
-
-async def _record(request: web.Request, wanted: shapes.Deploy) -> web.Response:
-    services, app = services_of(request), request.match_info["app"]
-    deployment_id = request.match_info["id"]
-    status = _RECORDED.get(wanted.status or 0)
-    if status is None:
-        raise Invalid(
-            f"status: {wanted.status} can't be recorded.", "Send 3 (failed) or 4 (success)."
-        )
-    if not _ID.fullmatch(deployment_id) or deployment_id.lower() in ("latest", ".", ".."):
-        raise Invalid(
-            f"{deployment_id[:100]!r} can't be a deployment's id.",
-            "Use 1 to 100 letters, digits, dots, hyphens and underscores.",
-        )
-    known = await services.store.deployments.get(app, deployment_id)
-    if known is not None and known.trigger != "recorded":
-        raise Conflict(f"Deployment {deployment_id} was made here.", "Record it under another id.")
-    now = services.clock.now()
-    row = store.Deployment(
-        app=app,
-        id=deployment_id,
-        attempt=1,
-        status=status,
-        received_at=now,
-        started_at=now,
-        ended_at=now,
-        last_success_at=now if status == "success" else None,
-        instance=services.instance,
-        trigger="recorded",
-        author=wanted.author or "",
-        author_email=wanted.author_email or "",
-        deployer=wanted.deployer or principal_of(request).who,
-        message=wanted.message or "",
-        log_from=services.events.deployment_journal(app, deployment_id).end,
-    )
-
-    async def record() -> store.Deployment:
-        recorded = await services.store.deployments.begin(row)
-        log = services.events.deployment_log(app, deployment_id, recorded.attempt)
-        log.info("deployment.recorded", status=status, deployer=row.deployer)
-        services.events.release_deployment_journal(app, deployment_id)
-        return recorded
-
-    return _one(request, await services.background.complete(record()), status=200)
-
-
-async def _row(request: web.Request) -> store.Deployment:
-    services, app = services_of(request), request.match_info["app"]
-    wanted = request.match_info["id"]
-    if wanted == "latest":
-        rows = await services.store.deployments.newest(app, limit=1)
-        row = rows[0] if rows else None
-    else:
-        row = await services.store.deployments.get(app, wanted)
-    if row is None:
-        raise _unknown(request)
-    return row
-
-
-async def _entries(request: web.Request, row: store.Deployment) -> list[Entry]:
-    journal = services_of(request).events.deployment_journal(row.app, row.id)
-    return [entry async for entry in journal.read()]
-
-
-def _one(request: web.Request, row: store.Deployment, *, status: int = 200) -> web.Response:
+def _one(
+    request: web.Request, row: store.Deployment, *, status: int = 200, temporary: bool = False
+) -> web.Response:
     way = way_in(request, services_of(request).options.scm_domain)
-    shown = deployment(row, way)
+    shown = deployment(row, way, temporary=temporary)
     headers = {"Location": shown.url} if status == 202 else None
     return as_json(shown, status=status, headers=headers)
-
-
-def _fetching(request: web.Request, deployment_id: str, wanted: Wanted) -> web.Response:
-    services, app = services_of(request), request.match_info["app"]
-    way = way_in(request, services.options.scm_domain)
-    row = pending(app, deployment_id, wanted, services.instance)
-    shown = deployment(row, way, temporary=True)
-    return as_json(shown, status=202, headers={"Location": shown.url})
-
-
-def _unknown(request: web.Request) -> NotFound:
-    app, deployment_id = request.match_info["app"], request.match_info["id"]
-    return NotFound(
-        f"{app} has no deployment {deployment_id[:100]!r}.", "GET api/deployments lists them."
-    )
 
 
 _ONE = "deployments/{id}"
@@ -280,34 +180,8 @@ ROUTES = (
         handler=delete,
         operation="deployment.delete",
         scope="deploy",
-        summary="Forget a deployment that isn't active, and its log.",
+        summary="Forget a deployment that isn't active, and its log; cancel one that is under way.",
         tag="deployments",
-        answers={204: NO_CONTENT},
-    ),
-    Route(
-        method="GET",
-        path=f"{API}/{_ONE}/log",
-        aliases=spellings(f"{_ONE}/log"),
-        handler=log,
-        operation="deployment.log",
-        scope="read",
-        summary="A deployment's log.",
-        tag="deployments",
-        query=(FOLLOW, AFTER),
-        answers={
-            200: Answer("A list, or a stream.", list[shapes.LogEntry], (JSON, *STREAM)),
-            304: Answer("As before."),
-        },
-    ),
-    Route(
-        method="GET",
-        path=f"{API}/{_ONE}/log/{{entry}}",
-        aliases=spellings(f"{_ONE}/log/{{entry}}"),
-        handler=log_details,
-        operation="deployment.log_details",
-        scope="read",
-        summary="The output behind one entry of a deployment's log.",
-        tag="deployments",
-        answers={200: Answer("Line by line.", list[shapes.LogEntry])},
+        answers={200: Answer("Cancelled.", shapes.Deployment), 204: NO_CONTENT},
     ),
 )

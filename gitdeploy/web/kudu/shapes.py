@@ -101,7 +101,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """A deployment: `status` 0 Pending, 1 Building, 2 Deploying, 3 Failed, 4 Success.
 
-    `attempt`, `release`, `ref` and `trigger` are ours.
+    `attempt`, `release`, `ref`, `trigger` and `note` (why it was deployed again) are ours.
     """
 
     id: str
@@ -128,6 +128,29 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     release: int | None
     ref: str | None
     trigger: str
+    note: str
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """Names by what became of them."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment changes against another one (null: against nothing).
+
+    `jobs` are `continuous/ticker`; `files` paths of the release; `settings` keys of app settings,
+    null where one of the two is from before they were kept.
+    """
+
+    deployment: str
+    against: str | None = msgspec.field(name="from")
+    jobs: Changes
+    files: Changes
+    settings: Changes | None
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,12 +12,13 @@ import aiofiles
 from aiohttp import hdrs, web
 
 from gitdeploy.deploy import Parcel, SwapFailed, check_filename, swap_error
+from gitdeploy.deploy.deployer import refuse_locked
 from gitdeploy.errors import Invalid
 from gitdeploy.home import Kind
 from gitdeploy.jobs.scripts import KINDS
 from gitdeploy.web import bodies
 from gitdeploy.web.answers import as_json
-from gitdeploy.web.auth import principal_of
+from gitdeploy.web.auth import app_of, principal_of
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import FAMILY, continuous, find, triggered
@@ -40,6 +41,7 @@ async def put(request: web.Request) -> web.Response:
     services, app = services_of(request), request.match_info["app"]
     kind, name = _kind(request), request.match_info["job"]
     who = principal_of(request).who
+    refuse_locked(app_of(request))
     file = services.uploads.incoming(app, secrets.token_hex(8))
     try:
         head = await _receive(request, file)

@@ -206,3 +206,33 @@ async def test_a_broken_schedule_is_told_and_fails_only_where_strict(make_server
     assert bool(server.pid("ticker")) is not strict
     if strict:
         assert "failed     validate:" in text
+
+
+async def test_a_push_with_cancel_ends_the_deployment_before_it_and_leaves_no_trace(server, repo):
+    repo.write(".deployment", "[config]\ncommand = echo $$ > pid; sleep 1000\n")
+    first = repo.commit("one")
+    await server.push(repo.push(), options=("gitdeploy.wait=false",))
+    pid_file = server.paths.release(1) / "pid"
+    await eventually(lambda: pid_file.exists() and pid_file.read_text().strip())
+    repo.write(".deployment", "[config]\ncommand = true\n")
+    repo.commit("two")
+    lines = await server.push(repo.push(), options=("gitdeploy.cancel",))
+    assert lines[0] == f"cancelled  deployment {first[:10]}"
+    assert "deployed" in lines[-1]
+    row = await server.store.deployments.get(APP, first)
+    assert (row.status, row.status_text) == ("failed", "Cancelled by ada.")
+    assert not server.paths.release(1).exists()
+    assert sorted(p.name for p in server.paths.releases.iterdir()) == ["2", "2.json"]
+
+
+async def test_a_push_behind_a_roll_back_says_that_the_active_release_isnt_its_parent(server, repo):
+    first = repo.commit("one")
+    await server.push(repo.push())
+    second = repo.commit("two")
+    await server.push(repo.push())
+    await server.deploy(first)
+    repo.commit("three")
+    lines = await server.push(repo.push())
+    assert f"active release 1 is {first[:7]}, not {second[:7]}" in lines[0]
+    repo.commit("four")
+    assert not any("active release" in line for line in await server.push(repo.push()))

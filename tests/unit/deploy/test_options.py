@@ -31,3 +31,9 @@ def test_a_bad_value_is_told_with_the_good_ones():
     options = parse_options(["gitdeploy.wait=no"])
     assert options.wait
     assert "true" in options.warnings[0]
+
+
+def test_cancel_needs_no_value():
+    assert parse_options(["gitdeploy.cancel"]).cancel
+    assert parse_options(["gitdeploy.cancel=true"]).cancel
+    assert not parse_options(["gitdeploy.cancel", "gitdeploy.cancel=false"]).cancel
