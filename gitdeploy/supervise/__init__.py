@@ -8,6 +8,7 @@ server; the next one adopts them.
 from gitdeploy.supervise.context import Desired
 from gitdeploy.supervise.desired import load, put_together, roots
 from gitdeploy.supervise.errors import SuperviseError, SwapFailed
+from gitdeploy.supervise.processes import JobProcess
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.supervisor import Supervisor
 from gitdeploy.supervise.swap import JobChange, Prepared
@@ -16,6 +17,7 @@ from gitdeploy.supervise.view import JobView
 __all__ = [
     "Desired",
     "JobChange",
+    "JobProcess",
     "JobView",
     "Prepared",
     "RunRequest",

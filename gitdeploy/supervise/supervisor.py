@@ -27,6 +27,7 @@ from gitdeploy.supervise.desired import load
 from gitdeploy.supervise.ending import Verdict
 from gitdeploy.supervise.idling import Idling
 from gitdeploy.supervise.live import Live, id_of
+from gitdeploy.supervise.processes import JobProcess, processes_of
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.runs import Runs
 from gitdeploy.supervise.scheduler import Scheduler, Wish
@@ -283,6 +284,11 @@ class Supervisor:
         if found is None:
             raise NotFound(f"{execution.job} has no execution {execution.id}.")
         return found
+
+    async def processes(self, app: str) -> list[JobProcess]:
+        """Every process that runs for the app's jobs at this moment."""
+        lives = (live for live in self._context.lives if live.execution.app == app)
+        return await processes_of([(e.execution, e.handle) for e in lives if e.is_process])
 
     def releases_in_use(self, app: str) -> set[int]:
         """Numbers of the releases that running processes live in."""

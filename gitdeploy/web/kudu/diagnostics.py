@@ -10,7 +10,6 @@ from aiohttp import web
 from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.web.answers import as_json, no_content
 from gitdeploy.web.auth import access_of
-from gitdeploy.web.errors import PROBLEM
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.kudu.settings import check_key
 from gitdeploy.web.requests import decode_json, read_json
@@ -120,7 +119,7 @@ ROUTES = (
         scope="read",
         summary="One of them.",
         tag="diagnostics",
-        answers={200: Answer("Its value.", Any), 404: Answer("No such.", media=(PROBLEM,))},
+        answers={200: Answer("Its value.", Any)},
     ),
     Route(
         method="DELETE",

@@ -40,7 +40,8 @@ async def test_the_document_and_the_table_name_the_same_paths(admin: Client) -> 
 async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site) -> None:
     """Each GET is asked with things that exist; status, type and fields are those described."""
     commit = await shop.deploy(SITE)
-    await admin.ask("POST", "/apps/shop/api/settings", {"KEY": "value"})
+    for family in ("settings", "diagnostics/settings"):
+        await admin.ask("POST", f"/apps/shop/api/{family}", {"KEY": "value"})
     started = await admin.ask("POST", "/apps/shop/api/triggeredwebjobs/report/run")
     run_id = started.headers["Location"].rpartition("/")[2]
 
@@ -65,6 +66,7 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
             continue
         continuous = "continuous" in route.operation or route.operation == "page.job_log"
         values["job"] = "ticker" if continuous else "report"
+        values["id"] = "0" if route.operation == "process.get" else commit
         files = route.operation == "vfs.get"
         values["path*"] = "data/jobs/triggered/" if files else "jobs/continuous/ticker"
         for template in route.paths:
