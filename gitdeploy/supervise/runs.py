@@ -18,7 +18,7 @@ from gitdeploy.supervise.recording import record_execution
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.retention import forget_old
 from gitdeploy.supervise.spawn import spawn, stand_by
-from gitdeploy.supervise.steering import steering
+from gitdeploy.supervise.steering import STOPPED, steering
 from gitdeploy.supervise.stop import stop
 
 _KEYS_KEPT = 86_400_000_000
@@ -41,6 +41,7 @@ class Runs:
         self._is_desired = is_desired
         self._settings_of = settings_of
         self._current: dict[tuple[str, str], dict[str, Live]] = {}
+        self._starting: dict[asyncio.Task[Execution], str] = {}
         self._tending: set[asyncio.Task[None]] = set()
         self._preparing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -66,16 +67,16 @@ class Runs:
                 f"{job.name} can't be started: {job.error or 'it has no runnable script.'}",
                 "Mend the job's files and push again.",
             )
-        if (known := await self._known(source, request)) is not None:
-            return known
         # Shielded: a client that goes away must not leave a process that nobody watches.
-        starting = asyncio.create_task(self._start(source, request))
-        try:
-            return await asyncio.shield(starting)
-        except Conflict:  # it may have been the same request, twice at once
-            if (known := await self._known(source, request)) is not None:
-                return known
-            raise
+        starting = asyncio.create_task(self._known_or_started(source, request))
+        self._starting[starting] = source.app
+        starting.add_done_callback(self._starting.pop)
+        return await asyncio.shield(starting)
+
+    async def all_started(self, app: str | None = None) -> None:
+        """Wait until no run of the app (of any) is between being asked for and being started."""
+        while under_way := [task for task, of in self._starting.items() if app in (None, of)]:
+            await asyncio.wait(under_way)
 
     def adopt(self, live: Live, source: Source | None) -> None:
         """Take up a run that an earlier server started."""
@@ -125,17 +126,29 @@ class Runs:
         find = self._context.store.executions.by_key
         return await find(source.app, source.job.name, request.key, since=since)
 
+    async def _known_or_started(self, source: Source, request: RunRequest) -> Execution:
+        if (known := await self._known(source, request)) is not None:
+            return known
+        try:
+            return await self._start(source, request)
+        except Conflict:  # it may have been the same request, twice at once
+            if (known := await self._known(source, request)) is not None:
+                return known
+            raise
+
     async def _start(self, source: Source, request: RunRequest) -> Execution:
         if source.job.settings.action is not None:
             execution = await record_execution(self._context, source, request)
             live = await start_action(self._context, source, execution)
-            self._tend(live, source)
-            return live.execution
-        try:
-            live = await spawn(self._context, source, request=request)
-        except HostMissing as failure:
-            raise Invalid(failure.what, failure.fix) from failure
+        else:
+            try:
+                live = await spawn(self._context, source, request=request)
+            except HostMissing as failure:
+                raise Invalid(failure.what, failure.fix) from failure
         self._tend(live, source)
+        if steering(self._settings_of(source.app) or {}).stopped:  # set while it was being started
+            work = stop(self._context, live, Verdict("stopped"), reason=STOPPED)
+            self._context.own(work, name=f"end {live.exited.get_name()}")
         return live.execution
 
     def _tend(self, live: Live, source: Source | None) -> None:

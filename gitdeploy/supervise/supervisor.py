@@ -89,6 +89,7 @@ class Supervisor:
         self._closing = True
         await self._idling.close()
         await self._scheduler.close()
+        await self._runs.all_started()
         if stop_jobs:
             await asyncio.gather(
                 *(jobs.stop_all(reason="the server stops") for jobs in self._apps.values())
@@ -143,10 +144,7 @@ class Supervisor:
         async with jobs.lock:
             await jobs.reconcile(await self._load(app), reason=reason)
             self._schedule(jobs)
-            if jobs.stopped:
-                for live in [*self._context.lives]:
-                    if (live.execution.app, live.execution.kind) == (app, "triggered"):
-                        jobs.end_later(live, reason=STOPPED)
+            self._end_runs_if_stopped(jobs)
 
     def follow(self, app: App) -> None:
         """The app's attributes have changed: whether it may sleep, and when."""
@@ -185,6 +183,7 @@ class Supervisor:
                 without = msgspec.structs.replace(desired, jobs=others)
             await jobs.reconcile(without, reason="deleted")
             self._schedule(jobs)
+            await self._runs.all_started(app)
             lives = [e for e in self._context.lives if id_of(e.execution)[:3] == (app, kind, job)]
             verdict = Verdict("stopped")
             ends = (stop(self._context, live, verdict, reason="deleted") for live in lives)
@@ -235,6 +234,7 @@ class Supervisor:
             self._scheduler.set(app, [])
             jobs.desired = None
             await jobs.stop_all(reason="the app is deleted")
+            await self._runs.all_started(app)
             # Not yet adopted ones: a deletion that a crash cut off is finished before `start`.
             await adopt_all(self._context, lambda _: _DEFAULT_WAIT, app=app)
             lives = [live for live in self._context.lives if live.execution.app == app]
@@ -321,6 +321,7 @@ class Supervisor:
             await jobs.adopt(mine)
             await jobs.reconcile(desired, reason="the server started")
             self._schedule(jobs)
+            self._end_runs_if_stopped(jobs)
         self._context.own(jobs.forget_old(), name=f"forget old executions of {app}")
 
     async def _app(self, app: str) -> AppJobs:
@@ -385,6 +386,13 @@ class Supervisor:
         """Once a day: executions that have grown too old."""
         for jobs in list(self._apps.values()):
             await jobs.forget_old()
+
+    def _end_runs_if_stopped(self, jobs: AppJobs) -> None:
+        """By WEBJOBS_STOPPED; one that is being started sees to that itself."""
+        if jobs.stopped:
+            for live in [*self._context.lives]:
+                if (live.execution.app, live.execution.kind) == (jobs.app, "triggered"):
+                    jobs.end_later(live, reason=STOPPED)
 
     def _adopt_run(self, live: Live, desired: Desired | None) -> None:
         jobs = self._apps.get(live.execution.app)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitdeploy.errors import Conflict, Invalid, NotFound
+from gitdeploy.sandbox import Handle, Spec
 from gitdeploy.store import Execution
 from gitdeploy.supervise import RunRequest
 from tests.integration.supervise.conftest import Stages
@@ -175,6 +176,109 @@ async def test_deleting_the_app_ends_its_runs(stage: Stage) -> None:
     assert ended.status == "stopped"
     assert stage.supervisor.jobs(APP) == []
     await eventually(lambda: stage.supervisor.releases_in_use(APP) == set())
+
+
+class HeldStart:
+    """A run whose process is about to be started, and isn't before `let_go`."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self._go_on = asyncio.Event(), asyncio.Event()
+        spawn = stage.holders.spawn
+
+        async def held(spec: Spec) -> Handle:
+            self.reached.set()
+            await self._go_on.wait()
+            return await spawn(spec)
+
+        monkeypatch.setattr(stage.holders, "spawn", held)
+
+    def let_go(self) -> None:
+        self._go_on.set()
+
+
+async def _started_under(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, change: Callable[[], Awaitable[None]]
+) -> Execution:
+    """A run during whose start something changes; as it was recorded at its end."""
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    start = HeldStart(stage, monkeypatch)
+    starting = asyncio.create_task(run(stage, "mail"))
+    await start.reached.wait()
+    changing = asyncio.ensure_future(change())
+    # it has changed the app, or waits for the start
+    await eventually(lambda: changing.done() or not stage.supervisor.jobs(APP))
+    start.let_go()
+    started = await starting
+    await asyncio.wait_for(changing, 20)
+    return started
+
+
+async def test_a_run_that_is_being_started_when_all_jobs_are_stopped_is_ended(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await _started_under(stage, monkeypatch, lambda: stage.set(WEBJOBS_STOPPED="1"))
+    ended = await asyncio.wait_for(stage.supervisor.wait_ended(started), 20)
+    assert ended.status == "stopped"
+
+
+async def test_a_run_that_is_being_started_when_the_app_goes_is_ended_before_it_is_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await _started_under(stage, monkeypatch, lambda: stage.supervisor.forget(APP))
+    ended = await stage.store.executions.get(APP, "triggered", "mail", started.id)
+    assert ended is not None
+    assert ended.status == "stopped"
+
+
+async def test_a_run_that_is_being_started_when_its_job_is_deleted_is_forgotten_with_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deleted() -> None:
+        async def forget() -> None:
+            await stage.store.executions.forget_job(APP, "triggered", "mail")
+
+        await stage.store.uploads.remove(APP, "triggered", "mail", release=1)
+        await stage.supervisor.forget_job(APP, "triggered", "mail", forget)
+
+    started = await _started_under(stage, monkeypatch, deleted)
+    assert not processes_of(started)
+    assert await stage.store.executions.newest(APP, "triggered", "mail") == []
+
+
+async def test_a_run_that_is_being_started_when_the_server_ends_goes_on_or_ends_with_it(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stop_jobs, status in ((False, "running"), (True, "aborted")):
+        stage = await stages()
+        await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+        start = HeldStart(stage, monkeypatch)
+        starting = asyncio.create_task(run(stage, "mail"))
+        await start.reached.wait()
+        closing = asyncio.create_task(stages.close(stage, stop_jobs=stop_jobs))
+        await asyncio.wait({closing}, timeout=0.2)
+        start.let_go()
+        started = await starting
+        await closing
+        next_one = await stages()
+        found = await next_one.store.executions.get(APP, "triggered", "mail", started.id)
+        assert found is not None
+        assert found.status == status
+        if not stop_jobs:
+            await next_one.supervisor.stop_run(APP, "mail", started.id)
+        await stages.close(next_one, stop_jobs=True)
+
+
+async def test_a_run_that_a_crash_left_while_all_jobs_were_being_stopped_is_ended(
+    stages: Stages,
+) -> None:
+    stage = await stages()
+    await stage.deploy({"triggered/mail/run.sh": SLEEPER})
+    started = await run(stage, "mail")
+    await stage.store.apps.merge_settings(APP, {"WEBJOBS_STOPPED": "1"})
+    await stages.close(stage, stop_jobs=False)
+    next_one = await stages()
+    ended = await asyncio.wait_for(next_one.supervisor.wait_ended(started), 20)
+    assert ended.status == "stopped"
 
 
 async def test_ids_ascend_even_when_the_clock_was_set_back(stages: Stages) -> None:
