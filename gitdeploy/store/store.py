@@ -14,6 +14,7 @@ from gitdeploy.store.executions import Executions
 from gitdeploy.store.hooks import Hooks
 from gitdeploy.store.jobs import Jobs
 from gitdeploy.store.occurrences import Occurrences
+from gitdeploy.store.origins import Origins
 from gitdeploy.store.outbox import Outbox
 from gitdeploy.store.secrets import Secrets
 from gitdeploy.store.tokens import Deliveries, Sessions, Tokens
@@ -29,6 +30,7 @@ class Store:
         self.tokens = Tokens(self.database)
         self.sessions = Sessions(self.database)
         self.deliveries = Deliveries(self.database)
+        self.origins = Origins(self.database)
         self.audit = Audit(self.database)
         self.deployments = Deployments(self.database)
         self.releases = Releases(self.database)

@@ -19,7 +19,7 @@ from gitdeploy.errors import NotFound
 from gitdeploy.store import App, Session
 from gitdeploy.web.errors import Forbidden, TooMany, Unauthorized
 from gitdeploy.web.forwarded import client_address, way_in
-from gitdeploy.web.principal import Principal, administrator, digest, of_token
+from gitdeploy.web.principal import Principal, administrator, digest, of_token, webhook
 from gitdeploy.web.route import Route
 from gitdeploy.web.router import state_of
 from gitdeploy.web.services import Services, services_of
@@ -82,10 +82,9 @@ async def authorize(request: web.Request, route: Route) -> None:
         return
     if route.scope == "open" or (route.public and getattr(services.options, route.public)):
         return
-    if route.signed and "Authorization" not in request.headers:
-        access.app = await services.store.apps.get(request.match_info["app"])
-        return  # the handler checks the signature
-    access.principal = principal = await identify(request)
+    if route.signed and await _signed(request, services, access):
+        return
+    access.principal = principal = await identify(request, in_query=route.signed)
     if principal is None:
         raise Unauthorized
     scope = route.scope
@@ -113,26 +112,63 @@ async def authorize(request: web.Request, route: Route) -> None:
         services.supervisor.asked(access.app.name)
 
 
-async def identify(request: web.Request) -> Principal | None:
+async def _signed(request: web.Request, services: Services, access: Access) -> bool:
+    """Whether this is a webhook: without credentials, its handler checks the signature, or with the
+    app's own secret as the password, as senders without a signature have it.
+
+    Raises TooMany.
+    """
+    secret = _offered(request, in_query=True)
+    app = await services.store.apps.get(request.match_info["app"])
+    if secret is None:
+        access.app = app
+        return True
+    hashed = digest(secret)
+    _check_wait(request, secret, hashed)
+    own = None if app is None else app.webhook_secret
+    same = hmac.compare_digest(hashed, digest(own or "no secret"))
+    if app is None or own is None or not same:
+        return False
+    request.app[THROTTLE].succeeded(hashed)
+    access.app, access.principal = app, webhook(app.name)
+    services.supervisor.asked(app.name)
+    return True
+
+
+async def identify(request: web.Request, *, in_query: bool = False) -> Principal | None:
     """The caller by the `Authorization` header; None without one.
 
-    Raises Unauthorized for wrong or expired credentials, TooMany after too many of them.
+    `in_query`: a token as `?token=` will do too, unless it could do more than deploy some apps, as
+    addresses are seen in more places than headers. Raises Unauthorized for wrong or expired
+    credentials, TooMany after too many of them, Forbidden for such a token.
     """
-    header = request.headers.get("Authorization")
-    if header is None:
+    secret = _offered(request, in_query=in_query)
+    if secret is None:
         return None
-    secret = _secret(header)
-    return await check_secret(request, secret or "")
+    principal = await check_secret(request, secret)
+    if "Authorization" not in request.headers and (
+        principal.apps is None or principal.may("admin")
+    ):
+        raise Forbidden(
+            "This token may do more than one in an address should.",
+            "Make one with the scope deploy for this app alone.",
+        )
+    return principal
+
+
+def _offered(request: web.Request, *, in_query: bool) -> str | None:
+    """The secret that comes with the request; None where none is meant."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        return _secret(header) or ""
+    return request.query.get("token") if in_query else None
 
 
 async def check_secret(request: web.Request, secret: str) -> Principal:
     """The caller who holds this secret; counts failures. Raises Unauthorized, TooMany."""
     throttle = request.app[THROTTLE]
-    address = client_address(request)
     hashed = digest(secret)
-    wait = 0 if throttle.known(hashed) else throttle.wait(address, secret)
-    if wait:
-        raise _too_many(wait)
+    _check_wait(request, secret, hashed)
     principal = await _holder(services_of(request), hashed)
     if principal is None:
         throttle.forget(hashed)
@@ -140,6 +176,13 @@ async def check_secret(request: web.Request, secret: str) -> Principal:
         raise Unauthorized
     throttle.succeeded(hashed)
     return principal
+
+
+def _check_wait(request: web.Request, secret: str, hashed: bytes) -> None:
+    throttle = request.app[THROTTLE]
+    wait = 0 if throttle.known(hashed) else throttle.wait(client_address(request), secret)
+    if wait:
+        raise _too_many(wait)
 
 
 def count_failure(request: web.Request, secret: str = "") -> None:

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
 
-from gitdeploy.deploy.branch import DEFAULT, HEADS, configured_branch
 from gitdeploy.deploy.deployer import refuse_locked
-from gitdeploy.errors import Invalid
-from gitdeploy.repos.location import FetchError, parse_url
+from gitdeploy.errors import Conflict, GitdeployError, Invalid, TooLarge
 from gitdeploy.store import App
 from gitdeploy.web.answers import as_json, text
-from gitdeploy.web.auth import access_of, check_throttle, count_failure
-from gitdeploy.web.bodies import whole
-from gitdeploy.web.errors import RETRY_AFTER, Unauthorized
+from gitdeploy.web.auth import access_of
+from gitdeploy.web.errors import RETRY_AFTER, Unauthorized, status_of
 from gitdeploy.web.fetching import FETCHER, Wanted, pending, without_credentials
 from gitdeploy.web.forwarded import way_in
-from gitdeploy.web.github import Nothing, Push, as_text, read_payload, signed
+from gitdeploy.web.hook_access import admitted
+from gitdeploy.web.hook_choice import choose
 from gitdeploy.web.kudu.deployment_view import deployment
 from gitdeploy.web.kudu.shapes import Deployment
-from gitdeploy.web.principal import IMPLIED, Principal
-from gitdeploy.web.route import JSON, TEXT, Answer, Body, MiB, Route
+from gitdeploy.web.route import JSON, TEXT, Answer, Body, MiB, Param, Route
+from gitdeploy.web.senders import (
+    Change,
+    Nothing,
+    Push,
+    Sender,
+    by_headers,
+    delivery_of,
+    one_line,
+    payload_of,
+    recognise,
+)
 from gitdeploy.web.services import services_of
 
 LIMIT = 25 * MiB  # GitHub's own cap for a payload
-_SIGNATURE = "X-Hub-Signature-256"
+_REFUSED = (Invalid, TooLarge, Conflict, Unauthorized)
 
 
 class PlainForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,105 +43,114 @@ class PlainForm(msgspec.Struct, frozen=True, kw_only=True):
 
     format: str
     url: str
+    scm: str = "git"
+
+
+class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook that was understood."""
+
+    sender: Sender
+    id: str | None
+    changes: Sequence[Change]
 
 
 async def deploy(request: web.Request) -> web.Response:
     """Check who asks, decide whether there is something to deploy, fetch in the background."""
-    access = access_of(request)
-    app, body = await _authenticated(request, access.app)
-    push = read_payload(body, request.content_type, request.headers.get("X-GitHub-Event"))
-    if isinstance(push, Push):
-        push = await _decide(request, app, push)
-    if isinstance(push, Nothing):
-        access.result = f"200 {push.reason}"
-        return text(push.reason)
-    refuse_locked(app)
-    return await _begin(request, app, push)
-
-
-async def _authenticated(request: web.Request, app: App | None) -> tuple[App, bytes]:
-    """The app and the raw body, of a caller with a deploy token or a good signature.
-
-    A stranger learns nothing: an unknown app, a missing and a wrong signature answer alike. A
-    signature that comes with a token must be right too.
-    """
-    access = access_of(request)
-    signatures = request.headers.getall(_SIGNATURE, [])
-    if access.principal is None:
-        check_throttle(request)
-        if not signatures:
-            count_failure(request)
-            raise Unauthorized
-    body = await whole(request, limit=LIMIT, setting="the limit of webhooks")
-    secret = app.webhook_secret if app is not None else None
-    # Without a secret there is nothing to compare with; the work is done all the same.
-    good = signed(body, secret or "no secret", signatures) and secret is not None
-    if signatures and not good and (secret is not None or access.principal is None):
-        count_failure(request)
-        raise Unauthorized
-    if app is None:
-        raise Unauthorized
-    if access.principal is None:
-        access.app = app
-        access.principal = Principal(
-            who="webhook",
-            scopes=IMPLIED["deploy"],
-            apps=frozenset({app.name}),
-            kind="webhook",
-        )
-    return app, body
-
-
-async def _decide(request: web.Request, app: App, push: Push) -> Push | Nothing:
-    """Hold the branch against the app's deployment branch."""
-    services = services_of(request)
     try:
-        parse_url(push.url)
-    except FetchError as error:
-        raise Invalid(error.what, error.fix) from error
-    settings = await services.store.apps.settings(app.name)
-    configured = configured_branch(app.branch, settings)
-    if push.branch is None:
-        return msgspec.structs.replace(push, branch=configured)
-    if configured is None and not push.explicit:
-        refs = await asyncio.to_thread(services.repositories.open(app.name).refs)
-        # The very first branch becomes the deployment branch, whatever its name.
-        configured = DEFAULT if any(ref.startswith(HEADS) for ref in refs) else push.branch
-    if configured is not None and push.branch != configured:
-        return Nothing(
-            f"{as_text(push.branch)} isn't the deployment branch ({configured});"
-            " nothing is deployed."
+        app, body = await admitted(request, limit=LIMIT)
+        delivery = await asyncio.to_thread(_understood, request, body)
+        push = await choose(
+            services_of(request), app, delivery.changes, ssh=request.query.get("ssh") == "true"
         )
-    return push
+        if isinstance(push, Nothing):
+            return _nothing(request, app, delivery, push)
+        refuse_locked(app)
+        return await _begin(request, app, delivery, push)
+    except _REFUSED as error:
+        _tell_refused(request, error)
+        raise
 
 
-async def _begin(request: web.Request, app: App, push: Push) -> web.Response:
+def _understood(request: web.Request, body: bytes) -> _Delivery:
+    """What the request says; in a thread of its own, as it may be long. Raises Invalid."""
+    headers = request.headers
+    payload = payload_of(body, request.content_type)
+    sender = recognise(headers, payload)
+    return _Delivery(
+        sender=sender,
+        id=delivery_of(sender, headers, payload),
+        changes=sender.read(headers, payload),
+    )
+
+
+def _nothing(request: web.Request, app: App, delivery: _Delivery, nothing: Nothing) -> web.Response:
+    access_of(request).result = f"200 {nothing.reason}"
+    services_of(request).events.app_log(app.name).info(
+        "hook.ignored", sender=delivery.sender.name, delivery=delivery.id, reason=nothing.reason
+    )
+    return text(nothing.reason)
+
+
+def _tell_refused(request: web.Request, error: GitdeployError) -> None:
+    """The app's log has the cause; a stranger's answer doesn't tell it."""
+    access, sender = access_of(request), by_headers(request.headers)
+    if access.app is None:
+        return
+    what, fix = error.what, error.fix
+    if isinstance(error, Unauthorized):
+        what = "The signature or token is wrong or missing."
+        fix = "Give the sender the app's webhook_secret."
+        if access.app.webhook_secret is None:
+            what = "The webhook comes without a token, and the app has no webhook_secret."
+            fix = "Set webhook_secret, here and at the sender."
+    services_of(request).events.app_log(access.app.name).warning(
+        "hook.refused",
+        status=status_of(error),
+        sender=None if sender is None else sender.name,
+        what=what,
+        fix=fix,
+    )
+
+
+async def _begin(request: web.Request, app: App, delivery: _Delivery, push: Push) -> web.Response:
     services, access = services_of(request), access_of(request)
-    delivery = request.headers.get("X-GitHub-Delivery")
     now = services.clock.now()
-    if delivery is not None and await services.store.deliveries.seen(
-        app.name, as_text(delivery), at=now
+    if delivery.id is not None and await services.store.deliveries.seen(
+        app.name, delivery.id, at=now
     ):
-        return text(f"The delivery {as_text(delivery)} was received before; nothing is done.")
-    agent = request.headers.get("User-Agent", "")
-    by = "GitHub" if "X-GitHub-Event" in request.headers else as_text(agent) or "webhook"
+        again = f"The delivery {delivery.id} was received before; nothing is done."
+        return _nothing(request, app, delivery, Nothing(again))
+    way = way_in(request, services.options.scm_domain)
     wanted = Wanted(
-        url=push.url, branch=push.branch, commit=push.commit, deployer=by, received_at=now
+        url=push.url,
+        branch=push.branch,
+        commit=push.commit,
+        deployer=_deployer(request, delivery.sender, push),
+        received_at=now,
+        author=push.author,
+        author_email=push.author_email,
+        message=push.message,
+        pusher=push.pusher,
+        sender=delivery.sender.name,
+        page=way.page(app.name),
     )
     at_once = await services.background.complete(request.app[FETCHER].submit(app.name, wanted))
-    if delivery is not None:  # behind the fetch, so that what failed may be delivered again
-        await services.store.deliveries.first(app.name, as_text(delivery), at=now)
+    if delivery.id is not None:  # behind the fetch, so that what failed may be delivered again
+        await services.store.deliveries.first(app.name, delivery.id, at=now)
+    await services.store.origins.remember(app.name, without_credentials(push.url))
     services.events.app_log(app.name).info(
         "hook.received",
+        sender=delivery.sender.name,
+        delivery=delivery.id,
         url=without_credentials(push.url),
         branch=push.branch,
         commit=push.commit,
+        pusher=push.pusher or None,
         who=access.principal.who if access.principal else None,
         queued=not at_once,
     )
-    way = way_in(request, services.options.scm_domain)
     shown = deployment(
-        pending(app.name, push.commit or "latest", wanted, services.instance), way, temporary=True
+        pending(app.name, wanted.key, wanted, services.instance), way, temporary=True
     )
     headers = {"Location": shown.url}
     if not at_once:
@@ -140,6 +158,13 @@ async def _begin(request: web.Request, app: App, push: Push) -> web.Response:
         access.result = "409 Queued as the one follow-up"
         headers["Retry-After"] = str(RETRY_AFTER)
     return as_json(shown, status=202 if at_once else 409, headers=headers)
+
+
+def _deployer(request: web.Request, sender: Sender, push: Push) -> str:
+    """The sender's name; for a script its own, else, as in Kudu, the repository's host."""
+    agent = one_line(request.headers.get("User-Agent", ""), 100)
+    host = without_credentials(push.url).partition("://")[2].partition("/")[0]
+    return sender.title or agent or host or "webhook"
 
 
 ROUTES = (
@@ -150,10 +175,16 @@ ROUTES = (
         operation="hook.deploy",
         scope="deploy",
         signed=True,
-        summary="Fetch a branch of a repository elsewhere and deploy it: GitHub's push event"
-        " (signed with the app's webhook_secret, or with a token), or the plain form.",
+        summary="Fetch a branch of a repository elsewhere and deploy it: the push event of GitHub,"
+        " GitLab, Gitea, Forgejo, Bitbucket or Azure DevOps (proven with the app's"
+        " webhook_secret, or with a token), the plain form, or nothing for where it was"
+        " fetched from last.",
         tag="deployments",
-        body=Body(PlainForm, (JSON, "application/x-www-form-urlencoded")),
+        query=(
+            Param("token", "A token for this app alone, where the sender can't send headers."),
+            Param("ssh", "Fetch from the ssh address that the sender gives.", "boolean"),
+        ),
+        body=Body(PlainForm, (JSON, "application/x-www-form-urlencoded"), required=False),
         answers={
             200: Answer("There was nothing to deploy, and why.", str, (TEXT,)),
             202: Answer("Under way; ask Location.", Deployment, headers=("Location",)),

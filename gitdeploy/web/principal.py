@@ -54,6 +54,11 @@ def administrator(kind: Literal["admin", "session"] = "admin") -> Principal:
     return Principal(who=ADMIN, scopes=IMPLIED["admin"], apps=None, kind=kind)
 
 
+def webhook(app: str) -> Principal:
+    """A sender of webhooks that knows the app's secret: it may deploy this app."""
+    return Principal(who="webhook", scopes=IMPLIED["deploy"], apps=frozenset({app}), kind="webhook")
+
+
 def new_secret() -> str:
     """A fresh token: `gd_` and 43 url-safe characters, 256 bits."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)

@@ -16,7 +16,6 @@ from gitdeploy.web.audit import record_write
 from gitdeploy.web.auth import principal_of
 from gitdeploy.web.following import follow_run, run_to_end
 from gitdeploy.web.forwarded import way_in
-from gitdeploy.web.github import as_text
 from gitdeploy.web.kudu import shapes
 from gitdeploy.web.kudu.job_view import find, run, triggered
 from gitdeploy.web.kudu.paths import API, spellings
@@ -37,6 +36,7 @@ from gitdeploy.web.route import (
 )
 from gitdeploy.web.router import route_of
 from gitdeploy.web.selection import selection
+from gitdeploy.web.senders import one_line
 from gitdeploy.web.services import services_of
 from gitdeploy.web.streams import negotiate
 
@@ -79,7 +79,7 @@ async def start(request: web.Request) -> web.StreamResponse:
     services, app = services_of(request), request.match_info["app"]
     form = negotiate(request) if flag(request, "follow") else None
     view = find(services.supervisor, app, _KIND, request.match_info["job"])
-    agent = as_text(request.headers.get("User-Agent", "unknown"))
+    agent = one_line(request.headers.get("User-Agent", "unknown"), 100)
     body = await bodies.whole(request, limit=_BODY_LIMIT, setting="1 MiB of a run's input")
     wanted = RunRequest(
         trigger=f"External - {agent}",
