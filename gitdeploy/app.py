@@ -26,12 +26,22 @@ from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Events, Redactor
 from gitdeploy.home import Home
 from gitdeploy.logs import Watcher
+from gitdeploy.outbox import Deliverer
 from gitdeploy.repos import Repositories, Upkeep
 from gitdeploy.sandbox import choose
 from gitdeploy.store import Store
 from gitdeploy.supervise import Supervisor
-from gitdeploy.web import Runner, Services, build_application, finish
+from gitdeploy.web import Runner, Services, build_application, finish, hook_view
 
+_ROOMS = (
+    "deployer",
+    "uploads",
+    "supervisor",
+    "deliverer",
+    "upkeep",
+    "repositories",
+    "watcher",
+)  # in the order in which they end
 _FORCED = 0.5  # seconds for what the grace wasn't enough for
 
 
@@ -118,8 +128,16 @@ class Server:
             options=options,
             supervisor=self.supervisor,
         )
+        self.deliverer = Deliverer(
+            store=self.store,
+            events=self.events,
+            clock=self._clock,
+            options=options,
+            view=hook_view,
+        )
         for app in await self.store.apps.deleting():
             await self._remove(app)
+        await self.deliverer.start()
         await self.supervisor.start()
         await self.uploads.start()
         await self.deployer.start()
@@ -159,14 +177,14 @@ class Server:
             cut_off = partial(self._end, "deployer", self.deployer.close)
             ending = partial(finish, self._runner, grace=self.options.grace, cut_off=cut_off)
             await self._end("http", ending)
-        for name in ("deployer", "uploads", "supervisor", "upkeep", "repositories", "watcher"):
+        for name in _ROOMS:
             room = getattr(self, name, None)
             if room is None:
                 continue
             close = room.close
             if name == "supervisor":
                 close = partial(close, stop_jobs=stop_jobs)
-            elif name == "repositories":
+            elif name in ("repositories", "deliverer"):
                 left = until - asyncio.get_running_loop().time()
                 close = partial(close, grace=max(left, _FORCED))
             await self._end(name, close)

@@ -54,6 +54,7 @@ class Options(msgspec.Struct, kw_only=True):
     allow_file_fetch: bool = False
     fetch_retries: int = 6
     allow_private_hooks: bool = False
+    hook_retry: float = 10.0
     allow_commands: bool = False
     max_push_size: int = 2 << 30
     max_push_objects: int = 5_000_000
@@ -88,6 +89,7 @@ _HELP: dict[str, str] = {
     "allow_file_fetch": "Fetch from file:// URLs, repositories on the server's own disk.",
     "fetch_retries": "How often a fetch is tried again while the repository's host is down.",
     "allow_private_hooks": "Post hooks to loopback, private and link-local addresses.",
+    "hook_retry": "Seconds to the second try of a hook; the next ones wait 3, 6, 30, 90, 360 times that.",
     "allow_commands": "Answer POST /api/command (admin only).",
     "max_push_size": "Largest pack that a push may bring.",
     "max_push_objects": "Most objects that a push may bring.",

@@ -101,8 +101,8 @@ class Database:
                     break
                 group.append(item)
             _commit(connection, group)
-            if self.on_commit is not None:
-                self.on_commit()
+            if (committed := self.on_commit) is not None:
+                committed()
             if last:
                 break
         connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from gitdeploy.store.apps import Apps
@@ -49,6 +50,13 @@ class Store:
 
     def close(self) -> None:
         self.database.close()
+
+    def listen(self, committed: Callable[[], None] | None) -> None:
+        """Call this after each commit, on the writer's thread; None ends it.
+
+        It must be quick and raise nothing. There is one listener.
+        """
+        self.database.on_commit = committed
 
     async def fact(self, key: str) -> str | None:
         """A small thing that the server remembers, or None."""

@@ -19,6 +19,7 @@ _TAGS = {
     "apps": "Apps: a name, a repository, settings, jobs.",
     "jobs": "Continuous and triggered jobs, as Kudu's clients know them.",
     "deployments": "What was deployed, and how to deploy.",
+    "hooks": "Telling others what happens.",
     "settings": "App settings: the environment of jobs and builds.",
     "logs": "Output and events as they come.",
     "diagnostics": "What runs, with what, and commands; as Kudu's clients know it.",
@@ -35,6 +36,8 @@ _PARAMS = {
     "id": "Its id.",
     "key": "The setting's name.",
     "entry": "The entry's id.",
+    "event": "The event's name.",
+    "n": "The delivery's number.",
     "path": "What follows.",
 }
 _REFUSALS = {

@@ -1,6 +1,7 @@
 -- Hooks out and what is still to be sent to them. Triggers put an event into the outbox in the very
 -- transaction that brings it about, with what was true then, so a crash loses none and none is
--- told that didn't happen. Where an app has no hook they find no row and write nothing.
+-- told that didn't happen. Where an app has no hook they find no row and write nothing. The trigger of
+-- deployments is in 0008_hooks_of_deployments.sql.
 
 CREATE TABLE hooks (
     app           TEXT NOT NULL REFERENCES apps (name) ON DELETE CASCADE,
@@ -39,29 +40,7 @@ CREATE TABLE outbox (
     PRIMARY KEY (app, hook, n),
     FOREIGN KEY (app, hook) REFERENCES hooks (app, id) ON DELETE CASCADE
 );
-CREATE INDEX outbox_pending ON outbox (app, hook, n) WHERE next_at IS NOT NULL;
-
-CREATE TRIGGER outbox_of_deployments AFTER UPDATE OF status ON deployments
-WHEN NEW.status IN ('success', 'failed') AND OLD.status NOT IN ('success', 'failed')
-    AND NEW."trigger" <> 'recorded'
-BEGIN
-    INSERT INTO outbox (app, hook, n, id, event, kind, at, subject)
-    SELECT h.app, h.id,
-        (SELECT coalesce(max(o.n), 0) + 1 FROM outbox o WHERE o.app = h.app AND o.hook = h.id),
-        lower(hex(randomblob(16))), h.event, 'deployment', coalesce(NEW.ended_at, NEW.received_at),
-        json_object(
-            'app', NEW.app, 'id', NEW.id, 'attempt', NEW.attempt, 'status', NEW.status,
-            'status_text', NEW.status_text, 'commit_id', NEW.commit_id, 'ref', NEW.ref,
-            'trigger', NEW."trigger", 'author', NEW.author, 'author_email', NEW.author_email,
-            'deployer', NEW.deployer, 'message', NEW.message, 'progress', NEW.progress,
-            'received_at', NEW.received_at, 'started_at', NEW.started_at, 'ended_at', NEW.ended_at,
-            'last_success_at', NEW.last_success_at, 'release', NEW.release,
-            'log_from', NEW.log_from, 'instance', NEW.instance,
-            'active', EXISTS (SELECT 1 FROM releases r WHERE r.app = NEW.app
-                AND r.deployment = NEW.id AND r.active = 1))
-    FROM hooks h WHERE h.app = NEW.app
-        AND (h.event = 'PostDeployment' OR (h.event = 'DeploymentFailed' AND NEW.status = 'failed'));
-END;
+CREATE INDEX outbox_pending ON outbox (app, hook, n, tries, next_at) WHERE next_at IS NOT NULL;
 
 -- A crash is an end of a continuous job that nobody asked for: with an exit code other than 0,
 -- with one that was lost, or before it could be started.

@@ -218,10 +218,8 @@ async def test_a_failing_delivery_holds_up_those_behind_it_for_a_few_tries_only(
         first = await shop.outbox.get("shop", "a", 1)
         assert first is not None
         await shop.outbox.settle(first, failed(50, 1000))
-    heads = {h.hook: h.n for h in await shop.outbox.heads(now=100)}
-    assert heads == {"a": 2, "b": 1}
-    heads = {h.hook: h.n for h in await shop.outbox.heads(now=1000)}
-    assert heads == {"a": 1, "b": 1}
+    assert {h.hook: h.n for h in await shop.outbox.heads(now=100)} == {"a": 2, "b": 1}
+    assert {h.hook: h.n for h in await shop.outbox.heads(now=1000)} == {"a": 1, "b": 1}
 
 
 async def test_of_waiting_ones_the_next_that_is_due_is_told(shop: Store) -> None:
