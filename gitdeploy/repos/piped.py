@@ -27,6 +27,7 @@ _SILENCE = 120.0  # seconds; as over HTTP
 _WHOLE = 3600.0
 _WORDS = 4096
 _LAST = 10.0  # seconds for the child's own end
+_GOODBYE = 0.5
 
 Explain = Callable[[str], FetchError]
 """Why the child said nothing on its standard output, from what it said on standard error."""
@@ -62,15 +63,20 @@ class PipedRemote:
 
     async def close(self) -> None:
         """Say goodbye where nothing was wanted, and end the child whatever it does."""
-        stdin = self._process.stdin
-        if stdin is not None and self._process.returncode is None:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        if self._process.returncode is None:
             with suppress(OSError):
                 stdin.write(FLUSH)
-            stdin.close()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._process.wait()
+        stdin.close()
+        # asyncio sees a child's end only once its pipes were read to theirs (cpython 119710)
+        draining = asyncio.create_task(_drain(stdout), name="fetch stdout")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                await self._process.wait()
         await end(self._process)
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
 
@@ -178,6 +184,12 @@ async def over_files(location: FileLocation, *, outside: Path) -> AsyncIterator[
 
     async with over_pipes(argv, location, env=environment, cwd=Path("/"), explain=explain) as it:
         yield it
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    with suppress(OSError):
+        while await stream.read(_CHUNK):
+            pass
 
 
 def _resolved(location: FileLocation) -> Path:

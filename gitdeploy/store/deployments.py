@@ -35,6 +35,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     deployer: str = ""
     message: str = ""
     note: str = ""
+    pusher: str = ""
     progress: str = ""
     started_at: int | None = None
     ended_at: int | None = None

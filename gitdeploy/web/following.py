@@ -118,12 +118,16 @@ async def run_to_end(
 async def follow_deployment(
     request: web.Request, row: store.Deployment, *, form: Format | None = None
 ) -> web.StreamResponse:
-    """A deployment's records, all attempts; with `follow` until the newest has ended."""
+    """A deployment's records, all attempts; with `follow` until the newest has ended.
+
+    A fetch whose commit wasn't known ends where it goes on as that commit's deployment.
+    """
     journal = services_of(request).events.deployment_journal(row.app, row.id)
     follow = flag(request, "follow") and row.status not in ENDED
 
     def is_end(record: dict[str, Any]) -> bool:
-        return record["event"] in END and record.get("attempt") == row.attempt
+        ended = record["event"] in END or record["event"] == "fetch.moved"
+        return ended and record.get("attempt") == row.attempt
 
     entries = journal.read(_after_number(request) or 0, follow=follow, until=is_end)
     return await send(request, from_journal(entries, text=remote_lines), form=form)

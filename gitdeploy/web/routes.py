@@ -31,6 +31,7 @@ from gitdeploy.web.kudu import (
     schedules,
     scm,
     settings,
+    sshkey,
     swagger,
     triggered,
     uploads,
@@ -79,6 +80,7 @@ ROUTES: tuple[Route, ...] = (
     *difference.ROUTES,
     *hooks.ROUTES,
     *settings.ROUTES,
+    *sshkey.ROUTES,
     *logstream.ROUTES,
     *vfs.ROUTES,
     *environment.ROUTES,
@@ -119,16 +121,18 @@ async def _begin(application: web.Application) -> None:
     services = application[SERVICES]
     services.events.subscribe(services.metrics.record)
     application[passthrough.CLIENT] = passthrough.new_client()
-    await application[FETCHER].start()
     for app in await services.store.apps.all():
-        if app.webhook_secret:
-            services.events.redactor.add(app.webhook_secret)
+        for secret in (app.webhook_secret, app.status_token):
+            if secret:
+                services.events.redactor.add(secret)
+    await application[FETCHER].start()
 
 
 async def _drain(application: web.Application) -> None:
     """Streams end, /readyz says no; requests that do something finish."""
     application[SERVICES].draining = True
     application[CLOSING].set()
+    await application[FETCHER].stop()
 
 
 async def _end(application: web.Application) -> None:

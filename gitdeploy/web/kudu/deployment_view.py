@@ -54,6 +54,7 @@ def deployment(row: store.Deployment, way: Way, *, temporary: bool = False) -> s
         release=row.release,
         ref=row.ref,
         trigger=row.trigger,
+        pusher=row.pusher,
         note=row.note,
     )
 

@@ -128,6 +128,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     release: int | None
     ref: str | None
     trigger: str
+    pusher: str
     note: str
 
 
