@@ -4,6 +4,7 @@ In: pushes and requests to deploy a commit of an app. Out: release directories, 
 supervisor should run, a record in the store, and a log of each attempt that anybody may follow.
 """
 
+from gitdeploy.deploy.command import CommandResult, Commands
 from gitdeploy.deploy.deployer import END, Deployer
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.packing import Parcel, check_filename
@@ -13,6 +14,8 @@ from gitdeploy.supervise import SwapFailed
 
 __all__ = [
     "END",
+    "CommandResult",
+    "Commands",
     "DeployError",
     "Deployer",
     "JobUploads",

@@ -16,6 +16,7 @@ from gitdeploy.web.git import git_routes
 from gitdeploy.web.headers import set_headers
 from gitdeploy.web.kudu import (
     absent,
+    command,
     continuous,
     deployment_log,
     deployments,
@@ -87,6 +88,7 @@ ROUTES: tuple[Route, ...] = (
     *scm.ROUTES,
     *diagnostics.ROUTES,
     *runtime.ROUTES,
+    *command.ROUTES,
     *processes.ROUTES,
     *recent_logs.ROUTES,
     *absent.ROUTES,
