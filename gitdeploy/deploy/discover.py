@@ -57,7 +57,7 @@ def _missing_hosts(found: Iterable[Job], ctx: Context) -> list[Problem]:
     """Jobs that this machine lacks the program for; they run once it is installed."""
     problems: list[Problem] = []
     for job in found:
-        if job.script is None:
+        if job.script is None or job.action is not None:
             continue
         try:
             jobs.command(job, root=ctx.site, environment=ctx.environment_path)

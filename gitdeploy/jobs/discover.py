@@ -105,9 +105,9 @@ def _job(root: Path, tree: _Tree, kind: Kind, name: str, path: str) -> tuple[Job
             settings, wrong = _settings(root, f"{path}/{file}")
             problems += [replace(each, job=job.name) for each in wrong]
             break
-    if kind == "triggered" and settings.action is not None:  # done in place of a script
+    if kind == "triggered" and settings.action is not None:  # what is wrong with the script waits
         problems = [each for each in problems if each.file.lower().endswith("/" + _SETTINGS)]
-        found = Found(None, None)
+        found = Found(found.script, found.host)
     error = found.error
     if error is None:
         wrong_settings = [each for each in problems if each.file.lower().endswith("/" + _SETTINGS)]

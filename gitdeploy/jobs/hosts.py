@@ -95,7 +95,7 @@ def uses_wine(job: Job, root: Path) -> bool:
 
 def host_error(job: Job, root: Path) -> str | None:
     """What a job that has a script lacks to run on this machine, as a person reads it."""
-    if job.script is None or job.host is None:
+    if job.script is None or job.host is None or job.action is not None:
         return None
     program = missing_program(job.host, root / job.directory / job.script)
     return None if program is None else str(HostMissing(program, _INSTALL[program]))

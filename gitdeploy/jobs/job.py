@@ -44,7 +44,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job of a release.
 
     `directory` is relative to the site's root (`App_Data/jobs/continuous/ticker`), `script` to
-    it. With `error` the job is listed and never started (`script` is None), or it runs without
+    it; the script waits while there is an `action`. With `error` the job is listed and never started (`script` is None), or it runs without
     its schedule (`settings.schedule` is None). Two jobs with the same `identity` are the same
     process: it depends on the job's files, the release's shared files, the settings and the
     Python environment, not on the release's number.
@@ -62,9 +62,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def runnable(self) -> bool:
         """Whether there is something to start: a script, or an action in its place."""
-        return self.script is not None or (
-            self.kind == "triggered" and self.settings.action is not None
-        )
+        return self.script is not None or self.action is not None
+
+    @property
+    def action(self) -> HttpAction | None:
+        """What a run does in place of the script."""
+        return self.settings.action if self.kind == "triggered" else None
 
     @property
     def key(self) -> tuple[Kind, str]:

@@ -27,7 +27,7 @@ _SIGTERM = 128 + 15
 
 async def start_action(context: Context, source: Source, execution: Execution) -> Live:
     """Begin the action of a recorded run."""
-    action = source.job.settings.action
+    action = source.job.action
     assert action is not None
     home = context.home.app(execution.app)
     directory = home.execution(execution.kind, execution.job, execution.id)

@@ -137,7 +137,7 @@ class Runs:
             raise
 
     async def _start(self, source: Source, request: RunRequest) -> Execution:
-        if source.job.settings.action is not None:
+        if source.job.action is not None:
             execution = await record_execution(self._context, source, request)
             live = await start_action(self._context, source, execution)
         else:

@@ -7,7 +7,7 @@ import signal
 from gitdeploy.clock import rfc3339
 from gitdeploy.errors import NotFound
 from gitdeploy.home import Kind
-from gitdeploy.jobs import Job, kudu_status
+from gitdeploy.jobs import HttpAction, kudu_status
 from gitdeploy.net import shown
 from gitdeploy.store import Execution
 from gitdeploy.supervise import JobView, Supervisor
@@ -66,7 +66,7 @@ def triggered(
     logs = way.vfs(app, *DATA, "triggered", job.name, SCHEDULER_LOG)
     return shapes.TriggeredJob(
         name=job.name,
-        run_command=job.script or _request_of(job),
+        run_command=_request_of(job.action) if job.action else job.script or "",
         type="triggered",
         url=url,
         extra_info_url=way.page(app, "jobs", job.name),
@@ -117,10 +117,9 @@ def run(execution: Execution, way: Way, now: int) -> shapes.Run:
     )
 
 
-def _request_of(job: Job) -> str:
+def _request_of(action: HttpAction) -> str:
     """What an action asks, without what may be secret in its address."""
-    action = job.settings.action
-    return "" if action is None else f"{action.request.method} {shown(action.request.uri)}"
+    return f"{action.request.method} {shown(action.request.uri)}"
 
 
 def signal_name(exit_code: int | None) -> str | None:

@@ -98,7 +98,8 @@ def changed_at(row: Execution) -> int:
 
 
 def _part(services: Services, view: JobView, row: Execution, identity: str) -> Part:
-    script = view.job.script if row.identity == identity else None
+    told = row.identity == identity and view.job.action is None
+    script = view.job.script if told else None
     head = start_lines(
         row.created_at, row.started_at, script=script, host=_host_name(view.job.host)
     )

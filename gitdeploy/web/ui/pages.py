@@ -113,7 +113,7 @@ async def job(request: web.Request) -> web.Response:
         facts = [
             ["Kind", view.job.kind],
             ["State", _state(view.status)],
-            ["Script", view.job.script or "none"],
+            ["Script", "none" if view.job.action else view.job.script or "none"],
             ["Schedule", view.job.settings.schedule or "none"],
             ["Error", view.error or "none"],
         ]

@@ -110,6 +110,26 @@ async def test_an_action_is_a_run_with_history_and_output(
     assert "s3cret" not in log
 
 
+async def test_a_script_beside_an_action_runs_once_the_settings_have_none(
+    allowed: None, admin: Client, shop: Site, target: Target
+) -> None:
+    script = {"App_Data/jobs/triggered/ping/run.sh": "echo the script"}
+    await shop.deploy(action(target) | script)
+    assert (await admin.get(f"{API}/ping")).json["run_command"] == f"POST {target.url}/ping"
+    assert (await run(admin))["status"] == "Success"
+    assert len(target.seen) == 1
+    settings = (await admin.get(f"{API}/ping/settings")).json
+    for given, command, seen in (({}, "run.sh", 1), (settings, f"POST {target.url}/ping", 2)):
+        put = await admin.ask("PUT", f"{API}/ping/settings", given)
+        assert put.status == 200, put.body
+        assert (await admin.get(f"{API}/ping")).json["run_command"] == command
+        found = await run(admin)
+        assert found["status"] == "Success"
+        log = (await admin.get(found["url"] + "/log")).text
+        assert ("the script" in log) == (given == {})
+        assert len(target.seen) == seen
+
+
 async def test_an_action_whose_tries_all_fail_does_its_error_action(
     allowed: None, admin: Client, shop: Site, target: Target
 ) -> None:

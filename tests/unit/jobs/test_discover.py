@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitdeploy.jobs import HostMissing, Job, Problem, command, discover
-from gitdeploy.jobs.scripts import find_script
+from gitdeploy.jobs import HostMissing, Job, Problem, command, discover, host_error, with_settings
+from gitdeploy.jobs.scripts import NO_SCRIPT, find_script
 
 Write = Callable[..., Path]
 
@@ -282,6 +283,25 @@ def test_any_tree_of_names_gives_the_same_result_in_any_order(
         assert (job.script is None) == (job.host is None)
         assert job.script is not None or job.error
     msgspec.json.encode((jobs, problems))
+
+
+def test_a_script_beside_an_action_waits_in_silence(tmp_path: Path) -> None:
+    action = {"type": "https", "request": {"method": "GET", "uri": "https://example.org/"}}
+    for script in ("run.sh", "run.fsx", "text"):
+        place = tmp_path / script / "App_Data/jobs/triggered/ping"
+        place.mkdir(parents=True)
+        (place / script).touch()
+        (place / "settings.job").write_text(json.dumps({"action": action}))
+        (job,), problems = discover(tmp_path / script)
+        assert problems == []
+        assert job.error is None
+        assert job.action is not None
+        assert job.script == (None if script == "text" else script)
+        assert host_error(job, tmp_path / script) is None
+        alone = with_settings(job, "{}")
+        assert alone.action is None
+        assert alone.runnable == (script != "text")
+        assert alone.error == (NO_SCRIPT if script == "text" else None)
 
 
 def test_a_batch_file_that_cmd_cannot_name_is_reported(
