@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -139,6 +141,26 @@ class Deliveries:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._in_hand: set[tuple[str, str]] = set()
+
+    @asynccontextmanager
+    async def taking(self, app: str, delivery: str, *, at: int) -> AsyncIterator[bool]:
+        """Take a delivery in hand: True where it is new, and then it is seen once this has ended.
+
+        One that fails within isn't seen, so that it may come again; meanwhile it isn't new.
+        """
+        key = (app, delivery)
+        if key in self._in_hand:
+            yield False
+            return
+        self._in_hand.add(key)
+        try:
+            new = not await self.seen(app, delivery, at=at)
+            yield new
+            if new:
+                await self.first(app, delivery, at=at)
+        finally:
+            self._in_hand.discard(key)
 
     async def seen(self, app: str, delivery: str, *, at: int) -> bool:
         """Whether this id was received within the last day."""

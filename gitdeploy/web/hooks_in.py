@@ -20,6 +20,7 @@ from gitdeploy.web.hook_access import admitted
 from gitdeploy.web.hook_choice import choose
 from gitdeploy.web.kudu.deployment_view import deployment
 from gitdeploy.web.kudu.shapes import Deployment
+from gitdeploy.web.requests import flag
 from gitdeploy.web.route import JSON, TEXT, Answer, Body, MiB, Param, Route
 from gitdeploy.web.senders import (
     Change,
@@ -56,16 +57,15 @@ class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 async def deploy(request: web.Request) -> web.Response:
     """Check who asks, decide whether there is something to deploy, fetch in the background."""
+    services = services_of(request)
     try:
         app, body = await admitted(request, limit=LIMIT)
         delivery = await asyncio.to_thread(_understood, request, body)
-        push = await choose(
-            services_of(request), app, delivery.changes, ssh=request.query.get("ssh") == "true"
-        )
+        push = await choose(services, app, delivery.changes, ssh=flag(request, "ssh"))
         if isinstance(push, Nothing):
             return _nothing(request, app, delivery, push)
         refuse_locked(app)
-        return await _begin(request, app, delivery, push)
+        return await services.background.complete(_once(request, app, delivery, push))
     except _REFUSED as error:
         _tell_refused(request, error)
         raise
@@ -112,21 +112,28 @@ def _tell_refused(request: web.Request, error: GitdeployError) -> None:
     )
 
 
+async def _once(request: web.Request, app: App, delivery: _Delivery, push: Push) -> web.Response:
+    """Begin, unless this delivery was received before."""
+    if delivery.id is None:
+        return await _begin(request, app, delivery, push)
+    services = services_of(request)
+    now = services.clock.now()
+    async with services.store.deliveries.taking(app.name, delivery.id, at=now) as new:
+        if new:
+            return await _begin(request, app, delivery, push)
+    again = f"The delivery {delivery.id} was received before; nothing is done."
+    return _nothing(request, app, delivery, Nothing(again))
+
+
 async def _begin(request: web.Request, app: App, delivery: _Delivery, push: Push) -> web.Response:
     services, access = services_of(request), access_of(request)
-    now = services.clock.now()
-    if delivery.id is not None and await services.store.deliveries.seen(
-        app.name, delivery.id, at=now
-    ):
-        again = f"The delivery {delivery.id} was received before; nothing is done."
-        return _nothing(request, app, delivery, Nothing(again))
     way = way_in(request, services.options.scm_domain)
     wanted = Wanted(
         url=push.url,
         branch=push.branch,
         commit=push.commit,
         deployer=_deployer(request, delivery.sender, push),
-        received_at=now,
+        received_at=services.clock.now(),
         author=push.author,
         author_email=push.author_email,
         message=push.message,
@@ -134,9 +141,7 @@ async def _begin(request: web.Request, app: App, delivery: _Delivery, push: Push
         sender=delivery.sender.name,
         page=way.page(app.name),
     )
-    at_once = await services.background.complete(request.app[FETCHER].submit(app.name, wanted))
-    if delivery.id is not None:  # behind the fetch, so that what failed may be delivered again
-        await services.store.deliveries.first(app.name, delivery.id, at=now)
+    at_once = await request.app[FETCHER].submit(app.name, wanted)
     await services.store.origins.remember(app.name, without_credentials(push.url))
     services.events.app_log(app.name).info(
         "hook.received",

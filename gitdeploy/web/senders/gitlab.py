@@ -1,6 +1,7 @@
 """GitLab's push events: a project's or a group's webhook, or a system hook.
 
-docs.gitlab.com, "Webhook events", "Push events"; "Webhooks", "Delivery headers".
+docs.gitlab.com, "Webhook events", "Push events"; "Webhooks", "Delivery headers". It proves itself
+by the secret token, or by a signing token, which signs as standardwebhooks.com has it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,12 @@ GITLAB = Sender(
     events=("X-Gitlab-Event",),
     matches=_looks_like_it,
     token="X-Gitlab-Token",  # noqa: S106 (a header's name)
-    # The first, since GitLab 17.4, is the only one that a repetition of the same delivery has too.
-    deliveries=("Idempotency-Key", "X-Gitlab-Webhook-UUID", "X-Gitlab-Event-UUID"),
+    standard=True,
+    # The first two (the same id, since GitLab 17.4) are all that a repetition has in common.
+    deliveries=(
+        "webhook-id",
+        "Idempotency-Key",
+        "X-Gitlab-Webhook-UUID",
+        "X-Gitlab-Event-UUID",
+    ),
 )

@@ -23,7 +23,8 @@ class Sender:
     `matches` tells by the body, for requests without such a header.
 
     `signatures` are the headers with an HMAC-SHA256 in hex, with or without `sha256=`; `token` is
-    the one with the secret itself. `deliveries` are the headers with the delivery's id, the one
+    the one with the secret itself; with `standard` it may sign as standardwebhooks.com has it, too.
+    `deliveries` are the headers with the delivery's id, the one
     that stays the same when a delivery is repeated first; `delivery` finds it in the body.
 
     `read` gives each change of the event, one at least. Raises Invalid naming what is missing.
@@ -37,6 +38,7 @@ class Sender:
     signatures: tuple[str, ...] = ()
     signs_payload: bool = False
     token: str | None = None
+    standard: bool = False
     deliveries: tuple[str, ...] = ()
     delivery: Callable[[bytes], str | None] = lambda payload: None
 

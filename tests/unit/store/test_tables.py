@@ -204,3 +204,28 @@ async def test_old_deployments_are_forgotten_but_not_what_is_needed(shop: Store)
     assert await shop.deployments.prune("shop", keep=2) == ["3"]
     assert [d.id for d in await shop.deployments.newest("shop")] == ["5", "4", "2", "1", "0"]
     assert await shop.deployments.prune("shop", keep=2) == []
+
+
+async def test_a_delivery_in_hand_is_not_new_and_one_that_failed_may_come_again(
+    shop: Store,
+) -> None:
+    taking = shop.deliveries.taking
+    with pytest.raises(RuntimeError):
+        async with taking("shop", "y", at=0) as new:
+            assert new
+            async with taking("shop", "y", at=0) as again:
+                assert not again
+            raise RuntimeError
+    async with taking("shop", "y", at=0) as new:
+        assert new
+    async with taking("shop", "y", at=1) as new:
+        assert not new
+
+
+async def test_where_an_app_was_fetched_from_goes_with_the_app(shop: Store) -> None:
+    assert await shop.origins.get("shop") is None
+    for url in ("https://a/r.git", "https://b/r.git"):
+        await shop.origins.remember("shop", url)
+        assert await shop.origins.get("shop") == url
+    await shop.apps.delete("shop")
+    assert await shop.origins.get("shop") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -95,3 +96,34 @@ def test_no_other_text_is_a_proof(body: bytes, secret: str, text: str, index: ob
     headers = CIMultiDict([(name, text) for name in names])
     assert not proven(sender, headers, body, secret)
     assert not proven(sender, CIMultiDict(), body, secret)
+
+
+# The example of standardwebhooks.com's specification, "Signature scheme".
+STANDARD = {
+    "X-Gitlab-Event": "Push Hook",
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": "1614265330",
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+}
+STANDARD_BODY = b'{"test": 2432232314}'
+STANDARD_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_gitlab_may_sign_as_standard_webhooks_do() -> None:
+    def good(body: bytes = STANDARD_BODY, secret: str = STANDARD_SECRET, **change: str) -> bool:
+        headers = {**STANDARD, **{name.replace("_", "-"): v for name, v in change.items()}}
+        offered, right = check(*headers.items(), body=body, secret=secret)
+        assert offered
+        return right
+
+    assert good()
+    assert good(webhook_signature=f"v1,AAAA {STANDARD['webhook-signature']} v2,x")
+    assert not good(body=STANDARD_BODY + b" ")
+    assert not good(secret=STANDARD_SECRET[:-1] + "x")
+    assert not good(webhook_id="another")
+    assert not good(webhook_timestamp="1614265331")
+    plain = "a plain signing token"
+    text = b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330." + STANDARD_BODY
+    digest = base64.b64encode(hmac.new(plain.encode(), text, hashlib.sha256).digest()).decode()
+    assert good(secret=plain, webhook_signature=f"v1,{digest}")
+    assert check(("X-GitHub-Event", "push"), *list(STANDARD.items())[1:]) == (False, False)
