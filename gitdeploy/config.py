@@ -69,6 +69,7 @@ class Options(msgspec.Struct, kw_only=True):
     swap_grace: float = 3.0
     strict: bool = False
     keep_releases: int = 5
+    cache_days: float = 30.0
     log_retention: int = 256 << 20
     instance: str | None = None
 
@@ -104,6 +105,7 @@ _HELP: dict[str, str] = {
     "swap_grace": "Seconds a changed continuous job must live before the old one is stopped.",
     "strict": "Warnings of the validate step fail the deployment.",
     "keep_releases": "Newest releases of an app that are kept beside the active one.",
+    "cache_days": "Days that packages which no build used are kept for later builds.",
     "log_retention": "Bytes of output kept on disk for one stream of one execution.",
     "instance": "This server's name in a cluster; six random hex digits, kept, where unset.",
 }

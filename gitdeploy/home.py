@@ -104,6 +104,11 @@ class AppHome:
         return self.root / "cache"
 
     @property
+    def modules(self) -> Path:
+        """Trees of packages (node_modules, vendor) that releases with the same lock file share."""
+        return self.root / "modules"
+
+    @property
     def events(self) -> Path:
         """The app's journal of events."""
         return self.root / "events"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from gitdeploy.deploy.actions import run_actions
 from gitdeploy.deploy.checkout import disk_error
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.difference import digests
@@ -43,6 +44,7 @@ async def activate(ctx: Context) -> Context:
     except asyncio.CancelledError:
         await asyncio.wait({swap})
         raise
+    await run_actions(ctx)
     return replace(ctx, detail=f"release {ctx.release.number}")
 
 
@@ -96,6 +98,7 @@ def _finish(ctx: Context) -> None:
             project=ctx.project,
             jobs={f"{job.kind}/{job.name}": job.identity for job in ctx.jobs},
             settings=digests(ctx.settings),
+            job_environments=ctx.job_environments,
         )
         write_meta(ctx.paths, ctx.release.number, meta)
         flush(ctx.root)

@@ -13,7 +13,7 @@ from gitdeploy.deploy.context import Context, Tools
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.pipeline import run_pipeline
 from gitdeploy.deploy.progress import Progress
-from gitdeploy.deploy.releases import discard_release, is_whole
+from gitdeploy.deploy.releases import discard_release, is_whole, read_meta
 from gitdeploy.deploy.source import Source
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Log
@@ -167,11 +167,10 @@ async def kept_release(attempt: Attempt, store: Store) -> Release | None:
     release = await store.releases.of_deployment(attempt.row.app, attempt.row.id)
     if release is None or not is_whole(attempt.paths, release.number):
         return None
-    if release.environment is not None:
-        environment = attempt.paths.environments / release.environment
-        if not is_complete(environment):
-            return None
-    return release
+    meta = await asyncio.to_thread(read_meta, attempt.paths, release.number)
+    environments = {release.environment, *meta.job_environments.values()} - {None}
+    whole = all(is_complete(attempt.paths.environments / str(name)) for name in environments)
+    return release if whole else None
 
 
 def was_activated(row: Deployment) -> bool:

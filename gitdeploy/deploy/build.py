@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gitdeploy.deploy.builds import node, python
-from gitdeploy.deploy.builds.environment import build_environment, shown_to_builds
-from gitdeploy.deploy.builds.requirements import python_needs
-from gitdeploy.deploy.builds.runner import BuildRunner, Command
+from gitdeploy.deploy.builds import custom
+from gitdeploy.deploy.builds.detect import build_by_detection
+from gitdeploy.deploy.builds.runner import BuildRunner
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.dotdeployment import (
-    NAME,
-    jobs_directory,
-    project_path,
-    read_dotdeployment,
-    with_app_settings,
-)
+from gitdeploy.deploy.dotdeployment import NAME
 from gitdeploy.deploy.errors import DeployError
-from gitdeploy.deploy.tree import below
-from gitdeploy.jobs import DEFAULT_PLACE, SettingError
+from gitdeploy.deploy.layout import layout, moved_manifest, put_into_target, read_config
+from gitdeploy.repos.threads import in_thread
 
-_SKIP = "scm_do_build_during_deployment"
+_SWITCHES = ("SCM_DO_BUILD_DURING_DEPLOYMENT", "ENABLE_ORYX_BUILD")
+_YES, _NO = ("true", "1"), ("false", "0")
 
 
 async def build(ctx: Context) -> Context:
@@ -34,57 +29,52 @@ async def build(ctx: Context) -> Context:
         return replace(ctx, detail="built before")
     if ctx.source.partial:
         return replace(ctx, detail="as the release before")
-    config = with_app_settings(read_dotdeployment(ctx.root), ctx.settings)
-    ctx = replace(ctx, config=config, project=project_path(config))
-    if config.get(_SKIP, "").lower() in ("false", "0"):
-        _check_project(ctx)
-        return replace(ctx, detail="skipped by SCM_DO_BUILD_DURING_DEPLOYMENT")
-    if ctx.source.built and config.get(_SKIP, "").lower() not in ("true", "1"):
-        _check_project(ctx)
-        return replace(ctx, detail="not asked for by SCM_DO_BUILD_DURING_DEPLOYMENT")
-    command = config.get("command", "")
+    config = read_config(ctx.root, ctx.settings)
+    where = layout(config)
+    ctx = replace(ctx, config=config, layout=where, project=where.site)
+    off = switched_off(config, built=ctx.source.built)
+    command = "" if off else config.get("command", "")
     if not command:
         _check_project(ctx)
-        return await _by_detection(ctx)
-    _make_home(ctx)
-    environment = build_environment(ctx)
-    await BuildRunner(ctx).run(
-        Command(
-            argv=("/bin/sh", "-c", command),
-            cwd=ctx.root,
-            environment=environment,
-            readonly=shown_to_builds(ctx, environment),
-            writable=(ctx.root, ctx.paths.cache),
-            shown=command,
-        )
-    )
-    _check_project(ctx)  # only now: the command may have made it
-    return replace(ctx, detail=command if len(command) <= 60 else command[:59] + "…")
-
-
-async def _by_detection(ctx: Context) -> Context:
-    try:
-        place = jobs_directory(ctx.config)
-    except SettingError:  # told by the next step
-        place = DEFAULT_PLACE
-    needs = python_needs(ctx.site, below(ctx.manifest, ctx.project), place)
-    npm = node.node_command(ctx.site)
-    if needs is None and npm is None:
-        return replace(ctx, detail="no build needed")
-    _make_home(ctx)
+    placed = ctx.site.is_dir()  # else the command makes it
+    if placed:
+        ctx = await _into_target(ctx)
+    if off:
+        return replace(ctx, detail=off)
     runner = BuildRunner(ctx)
-    details: list[str] = []
-    if needs is not None:
-        name, detail = await python.install(ctx, runner, needs)
-        ctx = replace(ctx, environment=name)
-        details.append(detail)
-    if npm is not None:
-        details.append(await node.install(ctx, runner, npm))
-    return replace(ctx, detail=", ".join(details))
+    await custom.before(ctx, runner)
+    if command:
+        details = [await custom.run_command(ctx, runner, command)]
+        _check_project(ctx)
+    else:
+        ctx, details = await build_by_detection(ctx, runner)
+    if not placed:
+        ctx = await _into_target(ctx)
+    await custom.after(ctx, runner)
+    return replace(ctx, detail=", ".join(details) or "no build needed")
 
 
-def _make_home(ctx: Context) -> None:
-    ctx.paths.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+def switched_off(config: Mapping[str, str], *, built: bool) -> str | None:
+    """Why nothing is built, None where something may be.
+
+    What comes `built` (a zip) has to be asked for. Kudu's name decides before Oryx's.
+    """
+    for name in _SWITCHES:
+        value = config.get(name.lower(), "").strip().lower()
+        if value in _NO:
+            return f"skipped by {name}"
+        if value in _YES:
+            return None
+    return f"not asked for by {_SWITCHES[0]}" if built else None
+
+
+async def _into_target(ctx: Context) -> Context:
+    target = ctx.layout.target
+    if not target:
+        return ctx
+    site = ctx.site
+    await in_thread(lambda: put_into_target(site, target))
+    return replace(ctx, manifest=moved_manifest(dict(ctx.manifest), ctx.project, target))
 
 
 def _check_project(ctx: Context) -> None:

@@ -30,6 +30,7 @@ async def checkout(ctx: Context) -> Context:
             manifest=meta.manifest,
             project=meta.project,
             environment=meta.environment,
+            job_environments=meta.job_environments,
             detail=f"release {ctx.release.number} is on the disk",
         )
     ctx.paths.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,7 +41,12 @@ async def checkout(ctx: Context) -> Context:
     except OSError as error:
         raise disk_error(error) from error
     if base is not None:
-        ctx = replace(ctx, project=base.project, environment=base.environment)
+        ctx = replace(
+            ctx,
+            project=base.project,
+            environment=base.environment,
+            job_environments=base.job_environments,
+        )
     _warn(ctx, written)
     files = len(written.manifest) - len(written.submodules)
     return replace(
@@ -55,7 +61,7 @@ async def _base(ctx: Context) -> Base | None:
         return None
     meta = await asyncio.to_thread(read_meta, ctx.paths, active.number)
     root = ctx.paths.release(active.number)
-    return Base(root, meta.manifest, meta.project, meta.environment)
+    return Base(root, meta.manifest, meta.project, meta.environment, meta.job_environments)
 
 
 def disk_error(error: OSError) -> DeployError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gitdeploy.clock import Clock
 from gitdeploy.config import Options
+from gitdeploy.deploy.layout import Layout
 from gitdeploy.deploy.source import Source
 from gitdeploy.deploy.tree import Manifest
 from gitdeploy.events import Events, Log
@@ -23,7 +24,7 @@ from gitdeploy.supervise import Supervisor
 class Tools:
     """The neighbours that steps work with; one for all deployments.
 
-    `environ` is the server's own environment, of which builds get a few variables (builders.py).
+    `environ` is the server's own environment, of which builds get a few variables (builds/environment.py).
     """
 
     store: Store
@@ -42,8 +43,9 @@ class Context:
 
     The first block is known from the start. `kept` says that the release is an older one that is
     whole on the disk (checkout and build have nothing to do), `strict` that the app wants no
-    deployment with problems. The second block is what steps find
-    out; `detail` is what the step that just ended has to tell in a few words.
+    deployment with problems. The second block is what steps find out (`job_environments` are the
+    Python environments of jobs that have their own, by `kind/name`); `detail` is what the step
+    that just ended has to tell in a few words.
     """
 
     app: str
@@ -62,6 +64,8 @@ class Context:
     manifest: Manifest = field(default_factory=dict)
     project: str = ""
     environment: str | None = None
+    job_environments: Mapping[str, str] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
     jobs: tuple[Job, ...] = ()
     problems: tuple[Problem, ...] = ()
     detail: str = ""

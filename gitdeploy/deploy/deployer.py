@@ -40,7 +40,7 @@ class Deployer:
     """One per server.
 
     `ui_url` gives the address of an app's page for the last line of a push; `environ` is the
-    server's environment, of which builds get what builders.py says.
+    server's environment, of which builds get what builds/environment.py says.
     """
 
     def __init__(

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
+import msgspec
+
 from gitdeploy import jobs
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.dotdeployment import jobs_directory, read_dotdeployment, with_app_settings
+from gitdeploy.deploy.dotdeployment import jobs_directory
+from gitdeploy.deploy.layout import read_config
 from gitdeploy.deploy.tree import site_manifest
 from gitdeploy.jobs import Job, Problem
 
@@ -29,6 +32,10 @@ def _discover(ctx: Context) -> tuple[tuple[Job, ...], list[Problem]]:
     """In a thread: ten thousand jobs take a second or two."""
     place, wrong = _place(ctx)
     found, problems = jobs.discover(ctx.site, place=place)
+    found = [
+        msgspec.structs.replace(job, environment=ctx.job_environments.get(f"{job.kind}/{job.name}"))
+        for job in found
+    ]
     manifest = site_manifest(ctx.manifest, ctx.project)
     identified = jobs.with_identities(
         found, manifest, settings={}, environment=ctx.environment, place=place
@@ -38,7 +45,7 @@ def _discover(ctx: Context) -> tuple[tuple[Job, ...], list[Problem]]:
 
 def _place(ctx: Context) -> tuple[str, list[Problem]]:
     """Where the jobs are, by WEBJOBS_ROOT_PATH, and what is wrong with that."""
-    config = with_app_settings(read_dotdeployment(ctx.root), ctx.settings)
+    config = read_config(ctx.root, ctx.settings)
     try:
         return jobs_directory(config), []
     except jobs.SettingError as error:
@@ -60,7 +67,8 @@ def _missing_hosts(found: Iterable[Job], ctx: Context) -> list[Problem]:
         if job.script is None or job.action is not None:
             continue
         try:
-            jobs.command(job, root=ctx.site, environment=ctx.environment_path)
+            own = ctx.paths.environments / job.environment if job.environment else None
+            jobs.command(job, root=ctx.site, environment=own or ctx.environment_path)
         except jobs.HostMissing as error:
             file = f"{job.directory}/{job.script}"
             reason = error.what.removesuffix(".")

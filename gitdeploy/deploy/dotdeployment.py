@@ -9,7 +9,7 @@ in Kudu (SettingsProvidersPriority: PerSite over PerDeployment).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.jobs import ROOT_PATH, jobs_place
@@ -67,22 +67,6 @@ def parse_dotdeployment(data: bytes) -> dict[str, str]:
 def with_app_settings(config: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
     """What steers this deployment, by key in lower case: app settings over `.deployment`."""
     return {**config, **{key.lower(): value for key, value in settings.items()}}
-
-
-def project_path(config: Mapping[str, str]) -> str:
-    """`project` as a relative POSIX path, "" for the root.
-
-    Backslashes are taken for slashes, as the file may come from Windows. Raises DeployError
-    where the path is absolute or leaves the repository.
-    """
-    value = config.get("project", "").replace("\\", "/").strip()
-    parts = [part for part in value.split("/") if part not in ("", ".")]
-    if value.startswith("/") or ".." in parts or "\0" in value:
-        raise DeployError(
-            f"project = {value}: it isn't a path inside the repository.",
-            f"Name a directory of the repository in {NAME} (or the app setting PROJECT).",
-        )
-    return str(PurePosixPath(*parts)) if parts else ""
 
 
 def jobs_directory(config: Mapping[str, str]) -> str:

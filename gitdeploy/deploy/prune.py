@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Set
+from contextlib import suppress
 from dataclasses import replace
 
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.releases import discard_environments, discard_log, discard_release
+from gitdeploy.deploy.releases import (
+    discard_environments,
+    discard_log,
+    discard_release,
+    discard_unused,
+    read_meta,
+)
 from gitdeploy.store import Release
 
 _KEPT_LOGS = 100  # what GET api/deployments lists
@@ -32,7 +39,8 @@ async def prune(ctx: Context) -> Context:
     for deployment in forgotten:
         tools.events.forget_deployment(ctx.app, deployment)
     # side by side: what a crash leaves of either, the next start sees (recover.tidy)
-    works: list[Awaitable[None]] = [asyncio.to_thread(_discard, ctx, gone, needed, forgotten)]
+    kept = [r.number for r in releases if r.number not in gone]
+    works: list[Awaitable[None]] = [asyncio.to_thread(_discard, ctx, gone, kept, needed, forgotten)]
     if gone:
         works.append(tools.store.releases.prune(ctx.app, gone, at=tools.clock.now()))
     for outcome in await asyncio.gather(*works, return_exceptions=True):
@@ -50,9 +58,27 @@ def surplus(releases: Iterable[Release], *, keep: int, used: Set[int]) -> list[i
     return sorted(old)
 
 
-def _discard(ctx: Context, gone: Iterable[int], needed: Set[str], forgotten: Iterable[str]) -> None:
+def _discard(
+    ctx: Context,
+    gone: Iterable[int],
+    kept: Iterable[int],
+    needed: Set[str],
+    forgotten: Iterable[str],
+) -> None:
     for number in gone:
         discard_release(ctx.paths, number)
+    if any(entry.name not in needed for entry in ctx.paths.environments.glob("*")):
+        needed = needed | _of_jobs(ctx, kept)  # only now: it means reading whole manifests
     discard_environments(ctx.paths, needed)
+    discard_unused(ctx.paths, now=ctx.tools.clock.now() / 1e6, days=ctx.tools.options.cache_days)
     for deployment in forgotten:
         discard_log(ctx.paths, deployment)
+
+
+def _of_jobs(ctx: Context, kept: Iterable[int]) -> set[str]:
+    """The Python environments of single jobs that releases on the disk need."""
+    found = set(ctx.job_environments.values())
+    for number in kept:
+        with suppress(OSError):
+            found |= set(read_meta(ctx.paths, number).job_environments.values())
+    return found

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -21,12 +21,18 @@ import msgspec
 from gitdeploy.deploy.tree import Manifest
 from gitdeploy.home import AppHome
 
+UNFINISHED = ".new"
+"""How the name of a tree ends that isn't whole yet."""
+
+_DAY = 86_400
+
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What a finished release is made of; `manifest` is path → (git's mode, blob).
 
     `jobs` are identities by `kind/name`, `settings` digests of app settings by key, both as they
     were when it came into effect; None in releases from before they were kept.
+    `job_environments` names the Python environments of jobs that have their own, by `kind/name`.
     """
 
     manifest: Manifest
@@ -34,6 +40,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     jobs: dict[str, str] | None = None
     settings: dict[str, str] | None = None
+    job_environments: Mapping[str, str] = {}
 
 
 def write_meta(paths: AppHome, number: int, meta: Meta) -> None:
@@ -55,6 +62,7 @@ def read_meta(paths: AppHome, number: int) -> Meta:
         project=data["project"],
         jobs=data.get("jobs"),
         settings=data.get("settings"),
+        job_environments=data.get("job_environments", {}),
     )
 
 
@@ -117,6 +125,23 @@ def discard_environments(paths: AppHome, keep: Iterable[str]) -> list[str]:
     for name in found:
         _discard(paths, paths.environments / name)
     return found
+
+
+def discard_unused(paths: AppHome, *, now: float, days: float) -> list[str]:
+    """Put what builds keep for later ones into the trash, where no build used it for `days`.
+
+    Shared trees go each by itself, the packages that clients keep below HOME all at once: a client
+    that finds half of them would take it for whole. `now` is in seconds; the names that went.
+    """
+    gone = []
+    for directory in (*paths.modules.glob("*"), paths.cache):
+        with contextlib.suppress(FileNotFoundError):
+            unused = now - directory.stat().st_mtime > days * _DAY
+            if unused or directory.name.endswith(UNFINISHED):
+                gone.append(directory)
+    for directory in gone:
+        _discard(paths, directory)
+    return [directory.name for directory in gone]
 
 
 def discard_log(paths: AppHome, deployment: str) -> None:

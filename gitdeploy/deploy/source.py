@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -18,6 +19,7 @@ class Base(NamedTuple):
     manifest: Manifest
     project: str
     environment: str | None
+    job_environments: Mapping[str, str] = {}
 
 
 class Source(Protocol):

@@ -34,13 +34,14 @@ def copy_tree(source: Path, target: Path) -> None:
 
 def _copy_file(source: str, target: Path) -> None:
     with open(source, "rb") as read, open(target, "xb") as written:  # noqa: PTH123
-        if not _cloned(read.fileno(), written.fileno()):
+        if not cloned(read.fileno(), written.fileno()):
             shutil.copyfileobj(read, written, 1 << 20)
     with suppress(OSError):  # attributes that the file system of the server doesn't have
         shutil.copystat(source, target)
 
 
-def _cloned(read: int, written: int) -> bool:
+def cloned(read: int, written: int) -> bool:
+    """Let an empty file share the blocks of another; whether the file system can. Raises OSError."""
     try:
         fcntl.ioctl(written, _FICLONE, read)
     except OSError as error:

@@ -9,12 +9,17 @@ import msgspec
 
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
+from gitdeploy.deploy.layout import own_dotdeployment
 from gitdeploy.jobs import Job, Problem
 from gitdeploy.supervise import put_together
 
+_SETTING = "GITDEPLOY_STRICT"
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
 
 async def validate(ctx: Context) -> Context:
-    """Tell each problem and the plan. Raises DeployError for a problem where `strict` is set."""
+    """Tell each problem and the plan. Raises DeployError for a problem in strict mode."""
+    strict = strict_mode(ctx)
     for problem in ctx.problems:
         ctx.warn(
             describe(problem),
@@ -24,13 +29,13 @@ async def validate(ctx: Context) -> Context:
             key=problem.key,
             value=problem.value,
         )
-    count = len(ctx.problems)
-    if count and (ctx.strict or ctx.tools.options.strict):
+    problems = [*ctx.problems, *await _tell_of_uploads(ctx)]
+    count = len(problems)
+    if count and strict:
         raise DeployError(
-            describe(ctx.problems[0]) if count == 1 else f"{count} problems were found in jobs.",
-            ctx.problems[0].fix if count == 1 else "Mend them, or set strict = false.",
+            describe(problems[0]) if count == 1 else f"{count} problems were found in jobs.",
+            problems[0].fix if count == 1 else "Mend them, or set strict = false.",
         )
-    await _tell_of_uploads(ctx)
     rows = await ctx.tools.store.jobs.desired(ctx.app)
     before: dict[tuple[str, str], Job] = {
         (row.kind, row.name): msgspec.json.decode(row.body, type=Job) for row in rows
@@ -40,7 +45,26 @@ async def validate(ctx: Context) -> Context:
     return replace(ctx, detail=detail)
 
 
-async def _tell_of_uploads(ctx: Context) -> None:
+def strict_mode(ctx: Context) -> bool:
+    """Whether a problem fails the deployment.
+
+    The app setting GITDEPLOY_STRICT decides, else `strict` of `.deployment`, else the app or the
+    server's option. Raises DeployError for a value that is neither true nor false.
+    """
+    chosen = {key.lower(): value for key, value in ctx.settings.items()}.get(_SETTING.lower())
+    where = _SETTING
+    if chosen is None:
+        # not `config`, in which an app setting of that name would count: it may be the app's own
+        chosen, where = own_dotdeployment(ctx.root, ctx.settings).get("strict"), "strict"
+    if chosen is None:
+        return ctx.strict or ctx.tools.options.strict
+    value = _BOOLEANS.get(chosen.strip().lower())
+    if value is None:
+        raise DeployError(f"{where} = {chosen[:60]}: it is neither true nor false.", "Set true.")
+    return value
+
+
+async def _tell_of_uploads(ctx: Context) -> list[Problem]:
     """Where an uploaded job or settings given over the API meet what is deployed now."""
     store = ctx.tools.store
     uploads = await store.uploads.all(ctx.app)
@@ -54,6 +78,7 @@ async def _tell_of_uploads(ctx: Context) -> None:
             "Give them again if they are still meant.",
             job=name,
         )
+    return list(found.problems)
 
 
 def describe(problem: Problem) -> str:

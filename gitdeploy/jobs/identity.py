@@ -38,7 +38,7 @@ def with_identities(
     place: str = DEFAULT_PLACE,
 ) -> list[Job]:
     """The jobs with their identities: each a hash of its own files, the release's shared files,
-    the app's settings and the name of its Python environment.
+    the app's settings and the name of its Python environment, its own or the site's.
 
     `manifest` has for each path (relative to the site's root) the git mode and the blob's id;
     `place` is the directory above `continuous` and `triggered`.
@@ -48,12 +48,13 @@ def with_identities(
     outside = (_line(manifest, path) for path in shared_files(paths, place))
     shared = _section("shared", outside)
     named = _section("settings", (f"{name}={settings[name]}" for name in sorted(settings)))
-    behind = shared + named + _section("environment", [environment or ""])
+    before = shared + named
     found = []
     for job in jobs:
         words = [job.kind, job.name, job.directory, job.script or "", job.host or ""]
         own = (_line(manifest, path) for path in _below(paths, job.directory + "/"))
-        text = _section("job", words) + _section("own", own) + behind
+        python = _section("environment", [job.environment or environment or ""])
+        text = _section("job", words) + _section("own", own) + before + python
         found.append(replace(job, identity=hashlib.sha256(text).hexdigest()))
     return found
 

@@ -47,7 +47,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     it; the script waits while there is an `action`. With `error` the job is listed and never started (`script` is None), or it runs without
     its schedule (`settings.schedule` is None). Two jobs with the same `identity` are the same
     process: it depends on the job's files, the release's shared files, the settings and the
-    Python environment, not on the release's number.
+    Python environment, not on the release's number. `environment` names the job's own Python
+    environment where it has one, which stands in for the site's.
     """
 
     kind: Kind
@@ -58,6 +59,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     settings: JobSettings = JobSettings()
     identity: str = ""
     error: str | None = None
+    environment: str | None = None
 
     @property
     def runnable(self) -> bool:

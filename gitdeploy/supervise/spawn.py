@@ -42,11 +42,11 @@ async def spawn(
     the app's log. Raises HostMissing, Invalid (arguments), Conflict (a run of that triggered job
     is open), SpawnError; what was recorded is ended then.
     """
-    site = source.desired
     request = request or _KEPT_RUNNING
     arguments = request.arguments
     # Refused before anything is recorded: no host, arguments that don't parse.
-    argv = command(source.job, root=source.root, environment=site.environment, arguments=arguments)
+    environment = _environment(context, source)
+    argv = command(source.job, root=source.root, environment=environment, arguments=arguments)
     execution = await record_execution(context, source, request)
     try:
         wine = await context.wine.common(context.home) if _has_prefix(source) else None
@@ -70,14 +70,14 @@ async def stand_by(context: Context, source: Source) -> None:
 
     Raises HostMissing, SpawnError, OSError; the next run says then what is wrong.
     """
-    job, site = source.job, source.desired
+    job = source.job
     if _has_prefix(source):  # of its own each run; the common one is what takes long
         await context.wine.common(context.home)
         return
     if job.settings.is_in_place is False:  # each run has another directory
         return
     directory = context.home.app(source.app).standby / uuid4().hex
-    argv = command(job, root=source.root, environment=site.environment)
+    argv = command(job, root=source.root, environment=_environment(context, source))
     spec = _spec(context, source, argv, "", None, directory=directory)
     stands = False
     try:
@@ -107,8 +107,9 @@ def _spec(
     readonly, writable = [site.root], [home.data]
     if root != site.root:
         readonly.append(root)
-    if site.environment is not None:
-        readonly.append(site.environment)
+    environment = _environment(context, source)
+    if environment is not None:
+        readonly.append(environment)
     if job.kind == "continuous":
         readonly.append(control_directory(directory))
     prefix = None
@@ -119,7 +120,7 @@ def _spec(
     if job.settings.is_in_place is False:
         root = directory / "copy"
         writable.append(root)
-        argv = command(job, root=root, environment=site.environment, arguments=arguments)
+        argv = command(job, root=root, environment=environment, arguments=arguments)
     variables = job_environment(
         job,
         app=source.app,
@@ -129,7 +130,7 @@ def _spec(
         home=home.data,
         settings=site.settings,
         directory=root / job.directory,
-        environment=site.environment,
+        environment=environment,
         arguments=arguments,
         shutdown_file=shutdown_file(directory) if job.kind == "continuous" else None,
         port=_port(context) if job.kind == "continuous" else None,
@@ -145,6 +146,13 @@ def _spec(
         readonly=tuple(readonly),
         writable=tuple(writable),
     )
+
+
+def _environment(context: Context, source: Source) -> Path | None:
+    """The Python environment that the job runs in: its own, else the site's."""
+    if source.job.environment is None:
+        return source.desired.environment
+    return context.home.app(source.app).environments / source.job.environment
 
 
 def _has_prefix(source: Source) -> bool:

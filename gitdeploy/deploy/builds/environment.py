@@ -14,7 +14,9 @@ from gitdeploy.deploy.context import Context
 # and builds need as well (docs/builds.md, "Environment of a build").
 _PASSED = re.compile(
     r"(PIP|UV)_\w+|(?i:NPM_CONFIG)_\w+|(?i:HTTPS?|NO|ALL)_(?i:PROXY)"
-    r"|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|NODE_EXTRA_CA_CERTS|LANG",
+    r"|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|NODE_EXTRA_CA_CERTS|LANG"
+    r"|YARN_(REGISTRY|NPM_REGISTRY_SERVER)|PIPENV_PYPI_MIRROR|COMPOSER_AUTH"
+    r"|GO(PROXY|NOPROXY|PRIVATE|SUMDB|NOSUMDB|FLAGS)",
 )
 # Of these, what says where to install or keep things is ours to decide.
 _OURS = re.compile(
@@ -60,7 +62,7 @@ def search_path(environ: Mapping[str, str]) -> str:
 def build_environment(ctx: Context) -> dict[str, str]:
     """The complete environment of a build: the app's settings and nothing secret of ours.
 
-    DEPLOYMENT_SOURCE is the release as checked out, DEPLOYMENT_TARGET the site's root,
+    DEPLOYMENT_SOURCE is where the source begins, DEPLOYMENT_TARGET where the site's files are,
     SCM_COMMIT_ID the commit (Kudu's names). App settings win, but HOME is the app's cache.
     """
     environ = ctx.tools.environ
@@ -73,10 +75,12 @@ def build_environment(ctx: Context) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
+        "COMPOSER_ALLOW_SUPERUSER": "1",
+        "COMPOSER_NO_DEV": "1",
         **ctx.settings,
         "HOME": str(ctx.paths.cache),
-        "DEPLOYMENT_SOURCE": str(ctx.root),
-        "DEPLOYMENT_TARGET": str(ctx.site),
+        "DEPLOYMENT_SOURCE": str(ctx.root / ctx.layout.source),
+        "DEPLOYMENT_TARGET": str(ctx.root / ctx.layout.content),
         "SCM_COMMIT_ID": ctx.deployment.id,
     }
 

@@ -1,72 +1,90 @@
-"""Node: `npm ci` where a lock file is there, else `npm install`, in the release."""
+"""Node: what the lock file names is installed into node_modules, then the build scripts run."""
 
 from __future__ import annotations
 
-import shutil
+import re
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from gitdeploy.deploy.builds.environment import build_environment, shown_to_builds
-from gitdeploy.deploy.builds.runner import BuildRunner, Command
+from gitdeploy.deploy.builds import custom
+from gitdeploy.deploy.builds.environment import build_environment
+from gitdeploy.deploy.builds.node_plan import NodePlan, node_plan
+from gitdeploy.deploy.builds.place import Place, command
+from gitdeploy.deploy.builds.program import find, fingerprint, need, shown_with
+from gitdeploy.deploy.builds.runner import BuildRunner
+from gitdeploy.deploy.builds.trees import Trees, tree_key
 from gitdeploy.deploy.context import Context
-from gitdeploy.deploy.errors import DeployError
 
-_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
-_NEEDS = (
-    "dependencies",
-    "devDependencies",
-    "optionalDependencies",
-    "peerDependencies",
-    "workspaces",
-)
-_SCRIPTS = (
-    "preinstall",
-    "install",
-    "postinstall",
-    "prepublish",
-    "preprepare",
-    "prepare",
-    "postprepare",
-)
+_MODULES = "node_modules"
+_STEERING = re.compile(r"(?i:p?npm_config_)\w+|NODE_ENV|NODE_OPTIONS|(?:YARN|PNPM)_\w+")
+# pnpm links files into its store otherwise, which a build or a job could then change
+_UNLINKED = {
+    "npm_config_package_import_method": "clone-or-copy",
+    "pnpm_config_package_import_method": "clone-or-copy",
+}
 
 
-def node_command(site: Path) -> str | None:
-    """`ci`, `install`, or None where npm would have nothing to do (it takes half a second).
+async def build(ctx: Context, runner: BuildRunner, place: Place) -> str | None:
+    """Install and build; what to tell, None where package.json asks for nothing.
 
-    Raises DeployError where package.json isn't a JSON object.
+    Raises DeployError.
     """
-    file = site / "package.json"
-    if not file.is_file():
+    plan = node_plan(place.folder)
+    if plan is None:
         return None
-    try:
-        package: Any = msgspec.json.decode(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except msgspec.DecodeError as error:
-        raise DeployError(f"package.json isn't JSON: {error}.", "Mend the file.") from error
-    if not isinstance(package, dict):
-        raise DeployError("package.json isn't a JSON object.", "Mend the file.")
-    scripts = package.get("scripts")
-    hooked = isinstance(scripts, dict) and any(scripts.get(name) for name in _SCRIPTS)
-    if not hooked and not any(package.get(key) for key in _NEEDS):
-        return None
-    return "ci" if any((site / lock).is_file() for lock in _LOCKS) else "install"
-
-
-async def install(ctx: Context, runner: BuildRunner, command: str) -> str:
-    """Run npm; what to tell. Raises DeployError."""
     environment = build_environment(ctx)
-    npm = shutil.which("npm", path=environment["PATH"])
-    if npm is None:
-        raise DeployError("package.json needs npm, which isn't installed.", "apt install npm.")
+    if plan.program is not None:
+        node = need("node", environment, file=plan.file)
+        start: tuple[str, ...] = (node, plan.program)
+    else:
+        start = (need(plan.tool, environment, file=plan.file),)
+    details = []
+    if plan.install:
+        details.append(await _install(ctx, runner, place, plan, start))
+    for script in plan.scripts:
+        await _run(ctx, runner, place, plan, (*start, "run", script))
+        details.append(f"{plan.tool} run {script}")
+    return place.tell(", ".join(details))
+
+
+async def _install(
+    ctx: Context, runner: BuildRunner, place: Place, plan: NodePlan, start: tuple[str, ...]
+) -> str:
+    told = f"{plan.tool} {plan.install[0]}"
+    modules = place.folder / _MODULES
+    if not plan.shareable or modules.exists():
+        await _run(ctx, runner, place, plan, (*start, *plan.install))
+        return told
+    environment = build_environment(ctx)
+    node = find("node", environment)
+    key = tree_key(
+        _MODULES,
+        plan.install,
+        fingerprint(node, *start),
+        {name: value for name, value in environment.items() if _STEERING.fullmatch(name)},
+        [(name, (place.folder / name).read_bytes()) for name in plan.inputs],
+    )
+    # what runs later could write to a file that is linked
+    untouched = not plan.scripts and not custom.runs_afterwards(ctx)
+    async with Trees(ctx, linked=untouched).locked() as trees:
+        if await trees.take(key, modules):
+            return f"{_MODULES} as before"
+        await _run(ctx, runner, place, plan, (*start, *plan.install))
+        await trees.keep(key, modules)
+    return told
+
+
+async def _run(
+    ctx: Context, runner: BuildRunner, place: Place, plan: NodePlan, argv: tuple[str, ...]
+) -> None:
+    words = argv[2:] if plan.program else argv[1:]
+    node = find("node", build_environment(ctx))
     await runner.run(
-        Command(
-            argv=(npm, command, "--no-audit", "--no-fund", "--no-update-notifier"),
-            cwd=ctx.site,
-            environment=environment,
-            readonly=shown_to_builds(ctx, environment),
-            writable=(ctx.root, ctx.paths.cache),
-            shown=f"npm {command}",
+        command(
+            ctx,
+            place,
+            argv,
+            shown=" ".join((plan.tool, *(w for w in words if not w.startswith("--no-")))),
+            environment=_UNLINKED if plan.tool == "pnpm" else None,
+            readonly=shown_with(node) if node and Path(node) != Path(argv[0]) else (),
         )
     )
-    return f"npm {command}"

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shlex
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
+from gitdeploy.deploy.builds.space import MAKE_ROOM, no_space
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Log
 from gitdeploy.home import AppHome
 from gitdeploy.logs import read_raw
+from gitdeploy.repos.threads import in_thread
 from gitdeploy.sandbox import Handle, Holders, Spec
+
+T = TypeVar("T")
 
 IDLE_SETTING = "SCM_COMMAND_IDLE_TIMEOUT"
 _IDLE = 60.0
 _TAIL = 20
 _MAX_OUTPUT = 64 << 20  # bytes of output of one command; more is a build gone wild
 _MAX_LINE = 8 << 10
+_LAST_LINES = 10.0  # seconds that reading the rest of the output may take
 _LOOK = 1.0  # seconds between two looks at how far the output is
 
 
@@ -70,6 +77,7 @@ class BuildRunner:
         """
         shown = command.shown or shlex.join(command.argv)
         self.ctx.log.info("build.command", command=shown)
+        _use(self.ctx.paths.cache)
         directory = _directory(self.ctx.paths, self.ctx.release.number)
         tail: deque[str] = deque(maxlen=_TAIL)
         try:
@@ -78,16 +86,17 @@ class BuildRunner:
             try:
                 passed = await self._watch(handle, directory / "stdout")
             finally:
-                code = await asyncio.shield(self._end(handle, directory))
-                await _finish(follower)
+                code = await to_the_end(self._end(handle, directory, follower))
         finally:
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+            await in_thread(lambda: shutil.rmtree(directory, ignore_errors=True))
         if passed is not None:
             what, fix = passed
             raise DeployError(f"{shown} {what}", fix, tail=tail)
         if code != 0:
-            what = f"{shown} ended with {_exit(code)}."
-            raise DeployError(what, "Mend the build, commit and push again.", tail=tail)
+            what = f"{shown} ended with {_exit(code)}"
+            if (full := no_space(self.ctx.paths.root, tail)) is not None:
+                raise DeployError(f"{what}: {full}.", MAKE_ROOM, tail=tail)
+            raise DeployError(f"{what}.", "Mend the build, commit and push again.", tail=tail)
 
     async def _spawn(self, command: Command, directory: Path, shown: str) -> Handle:
         output = directory / "stdout"
@@ -109,9 +118,7 @@ class BuildRunner:
         except GitdeployError as error:
             raise DeployError(f"{shown} can't be started: {error.what}", error.fix) from error
         except asyncio.CancelledError:
-            await asyncio.wait({starting})  # what is half started can't be ended
-            if starting.exception() is None:
-                await holders.kill_tree(starting.result())
+            await to_the_end(_take_back(starting, holders))
             raise
 
     async def _watch(self, handle: Handle, output: Path) -> tuple[str, str] | None:
@@ -150,14 +157,19 @@ class BuildRunner:
         finally:
             ended.cancel()
 
-    async def _end(self, handle: Handle, directory: Path) -> int | None:
-        """End what is left of the tree, tell the readers that the output is complete."""
+    async def _end(
+        self, handle: Handle, directory: Path, follower: asyncio.Task[None]
+    ) -> int | None:
+        """End what is left of the tree, let the reader come to the end of the output."""
         await self.ctx.tools.holders.kill_tree(handle)
         code = await self.ctx.tools.holders.wait(handle)
         end = {"exit_code": code, "ended_at": self.ctx.tools.clock.now()}
         new = directory / "end.json.new"
-        new.write_bytes(msgspec.json.encode(end))
-        new.rename(directory / "end.json")
+        with contextlib.suppress(OSError):  # on a full disk the reader is given up on below
+            new.write_bytes(msgspec.json.encode(end))
+            new.rename(directory / "end.json")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(follower, _LAST_LINES)
         return code
 
     async def _follow(self, directory: Path, tail: deque[str]) -> None:
@@ -198,16 +210,39 @@ async def reap_builds(paths: AppHome, holders: Holders) -> None:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
-async def _finish(follower: asyncio.Task[None]) -> None:
-    """Let the reader come to the end of the output; it may not hang."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(follower, 10)
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do it whole, however often the caller is cancelled meanwhile; that comes after."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: the cancellation goes first
+        raise cancelled
+    return task.result()
+
+
+async def _take_back(starting: asyncio.Task[Handle], holders: Holders) -> None:
+    """End what was being started; what is half started can't be ended."""
+    await asyncio.wait({starting})
+    if not starting.cancelled() and starting.exception() is None:
+        await holders.kill_tree(starting.result())
 
 
 def _emit(log: Log, line: bytes, tail: deque[str]) -> None:
     text = line.removesuffix(b"\r").decode("utf-8", "backslashreplace")
     tail.append(text)
     log.debug("build.output", line=text, stream="stdout")
+
+
+def _use(home: Path) -> None:
+    """HOME of builds is there, and its time says when it was last used (prune.py)."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.utime(home)
 
 
 def _directory(paths: AppHome, release: int) -> Path:

@@ -60,13 +60,15 @@ def index_path(line: str) -> str | None:
 
 
 def locked_paths(lock: Mapping[str, Any]) -> set[str]:
-    """The paths that a uv.lock takes packages from."""
+    """The paths that a uv.lock or a poetry.lock takes packages from."""
     packages = lock.get("package")
     found: set[str] = set()
     for package in packages if isinstance(packages, list) else ():
         source = package.get("source") if isinstance(package, dict) else None
         if isinstance(source, dict):
-            paths = (source.get(kind) for kind in ("directory", "editable", "path"))
+            paths = [source.get(kind) for kind in ("directory", "editable", "path")]
+            if source.get("type") in ("directory", "file"):  # poetry's way
+                paths.append(source.get("url"))
             found |= {_inside(path) for path in paths if isinstance(path, str)}
     return found
 

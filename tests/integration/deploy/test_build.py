@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gitdeploy.deploy.builds import python
+from gitdeploy.deploy.builds import installers
 from gitdeploy.deploy.builds.runner import reap_builds
 from gitdeploy.sandbox import Spec
 from tests.support import eventually
@@ -206,8 +206,8 @@ async def test_a_broken_dotdeployment_fails_with_its_line(server, repo):
 @pytest.mark.parametrize("tool", ["uv", "pip"])
 async def test_requirements_become_an_environment_that_is_kept(server, repo, tool, monkeypatch):
     if tool == "pip":
-        monkeypatch.setattr(python, "find_uv", lambda environ: None)
-    elif python.find_uv(server.environ) is None:
+        monkeypatch.setattr(installers, "find_uv", lambda environ: None)
+    elif installers.find_uv(server.environ) is None:
         pytest.skip("uv isn't installed here")
     server.environ |= {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
     repo.write("requirements.txt", "./wheels/foo-1.0-py3-none-any.whl\n")
@@ -236,7 +236,7 @@ async def test_requirements_become_an_environment_that_is_kept(server, repo, too
 
 
 async def test_a_change_of_jobs_that_are_elsewhere_builds_no_environment(server, repo, monkeypatch):
-    monkeypatch.setattr(python, "find_uv", lambda environ: None)
+    monkeypatch.setattr(installers, "find_uv", lambda environ: None)
     server.environ |= {"PIP_NO_INDEX": "1"}
     await server.store.apps.merge_settings(APP, {"WEBJOBS_ROOT_PATH": "work"})
     repo.write("requirements.txt", "--find-links .\nfoo\n")
@@ -257,7 +257,7 @@ async def test_a_change_of_jobs_that_are_elsewhere_builds_no_environment(server,
 async def test_a_locked_project_is_installed_from_its_lock_where_uv_is(
     server, repo, tool, monkeypatch
 ):
-    uv = python.find_uv(server.environ)
+    uv = installers.find_uv(server.environ)
     if uv is None:
         pytest.skip("uv isn't installed here")
     server.environ |= {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
@@ -270,7 +270,7 @@ async def test_a_locked_project_is_installed_from_its_lock_where_uv_is(
     lock = [uv, "lock", "-q", "--offline", "--python", sys.executable]
     subprocess.run(lock, cwd=repo.path, check=True)
     if tool == "pip":
-        monkeypatch.setattr(python, "find_uv", lambda environ: None)
+        monkeypatch.setattr(installers, "find_uv", lambda environ: None)
         server.environ |= {"PIP_FIND_LINKS": "wheels"}
     repo.job("continuous/t", JOB)
     repo.commit()

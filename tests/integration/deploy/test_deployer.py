@@ -329,7 +329,7 @@ async def test_a_bug_in_a_step_is_told_without_its_trace(server, repo, monkeypat
     def bug(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("gitdeploy.deploy.build.project_path", bug)
+    monkeypatch.setattr("gitdeploy.deploy.build.layout", bug)
     commit = repo.commit()
     text = "\n".join(await server.push(repo.push()))
     assert "gitdeploy itself failed" in text

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from gitdeploy.deploy.dotdeployment import (
     parse_dotdeployment,
-    project_path,
     read_dotdeployment,
     with_app_settings,
 )
@@ -62,20 +61,6 @@ def test_a_huge_file_and_a_directory_are_refused(tmp_path):
 def test_app_settings_win_over_the_file():
     merged = with_app_settings({"command": "a", "project": "p"}, {"COMMAND": "b", "Other": "c"})
     assert merged == {"command": "b", "project": "p", "other": "c"}
-
-
-@pytest.mark.parametrize(
-    ("value", "path"),
-    [("", ""), (".", ""), ("site", "site"), ("./a/b/", "a/b"), ("a\\b", "a/b"), ("a//b", "a/b")],
-)
-def test_project_is_a_path_inside_the_repository(value, path):
-    assert project_path({"project": value}) == path
-
-
-@pytest.mark.parametrize("value", ["/etc", "..", "a/../../b", "\\\\host\\x"])
-def test_a_project_outside_is_refused(value):
-    with pytest.raises(DeployError, match="inside the repository"):
-        project_path({"project": value})
 
 
 @settings(max_examples=200, deadline=None)
