@@ -1,6 +1,6 @@
 """What Prometheus asks for, in a registry of its own, so that two servers in a process don't mix.
 
-Deployments, steps and runs are counted from the one stream of events; nothing names an app, as any
+Deployments, steps, runs and hooks out are counted from the one stream of events; nothing names an app, as any
 token may read this.
 """
 
@@ -65,6 +65,12 @@ class Metrics:
         self._runs = Counter(
             "gitdeploy_runs", "Runs that ended, by status.", ("status",), registry=registry
         )
+        self._hooks = Counter(
+            "gitdeploy_hook_tries",
+            "Tries to tell a hook, by what became of it.",
+            ("result",),
+            registry=registry,
+        )
         self.jobs_running = Gauge(
             "gitdeploy_jobs_running", "Jobs that run now, by kind.", ("kind",), registry=registry
         )
@@ -88,6 +94,8 @@ class Metrics:
             self._deployments.labels("failed").inc()
         elif event == "run.ended":
             self._runs.labels(str(record.get("status")).lower()).inc()
+        elif event in ("hook.delivered", "hook.delayed", "hook.given_up"):
+            self._hooks.labels(event.removeprefix("hook.")).inc()
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""

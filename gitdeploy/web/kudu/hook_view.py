@@ -158,13 +158,15 @@ def delivery_shown(delivery: Delivery, subject: str, way: Way) -> DeliveryShown:
 
 
 def address(url: str, *, whole: bool) -> str:
-    """A hook's address without its password; not `whole`, without all that may be a credential."""
+    """A hook's address without its password; not `whole`, without all that may be a credential.
+
+    A user without a password is a token.
+    """
     parsed = URL(url)
     if not whole:
         return f"{parsed.scheme}://{parsed.raw_authority.rpartition('@')[2]}/{MASK}"
-    if parsed.raw_password is None:
-        return url
-    return url.replace(f":{parsed.raw_password}@", f":{MASK}@", 1)
+    secret = parsed.raw_password or parsed.raw_user
+    return url if secret is None else url.replace(f"{secret}@", f"{MASK}@", 1)
 
 
 def view(hook: Hook, subject: Subject) -> Shown:

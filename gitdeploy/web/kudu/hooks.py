@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from gitdeploy.errors import Conflict, Invalid, NotFound
-from gitdeploy.net import AddressRefused, OutgoingRequest, check
+from gitdeploy.errors import Invalid, NotFound
+from gitdeploy.net import AddressRefused
 from gitdeploy.net.addresses import CheckedResolver
 from gitdeploy.net.outgoing import target
 from gitdeploy.outbox import message, subject_of
-from gitdeploy.store import Delivery, Hook, HookFormat
+from gitdeploy.store import Delivery, Hook
 from gitdeploy.web.answers import as_json
 from gitdeploy.web.auth import access_of, principal_of
 from gitdeploy.web.bodies import whole
 from gitdeploy.web.forwarded import way_in
+from gitdeploy.web.kudu.hook_rules import (
+    Wanted,
+    canonical,
+    check_event,
+    check_wanted,
+    fitting,
+)
 from gitdeploy.web.kudu.hook_view import (
     DeliveryShown,
     HookShown,
@@ -33,32 +39,8 @@ from gitdeploy.web.requests import decode_json, read_json
 from gitdeploy.web.route import Answer, Body, KiB, Route
 from gitdeploy.web.services import services_of
 
-EVENTS = (
-    "PostDeployment",
-    "TriggeredJobFinished",
-    "JobCrashed",
-    "DeploymentFailed",
-    "ScheduleMissed",
-)
-_EVENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_MOST = 50
-_URL_MOST = 2048
-_SECRET_MOST = 256
 _PUBLISHED_MOST = 64 * KiB
 _LOOK_UP = 5.0
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A hook to be: an http or https address, an event of ours or any other name (`publish`).
-
-    `format` and `secret` are ours; other fields are passed over, as Kudu does.
-    """
-
-    url: str
-    event: str
-    insecure_ssl: bool = False
-    format: HookFormat = "kudu"
-    secret: str | None = None
 
 
 async def every(request: web.Request) -> web.Response:
@@ -77,7 +59,7 @@ async def add(request: web.Request) -> web.Response:
     wanted: Wanted = await read_json(request, Wanted)
     url = wanted.url.strip()
     access_of(request).target = f"{app}: {wanted.event[:100]}"
-    _check(wanted, url)
+    check_wanted(wanted, url)
     await _check_address(request, url)
     hook = Hook(
         app=app,
@@ -115,9 +97,10 @@ async def remove(request: web.Request) -> web.Response:
 async def publish(request: web.Request) -> web.Response:
     """Tell the hooks of an event what the body says."""
     services, app = services_of(request), request.match_info["app"]
-    event = _checked(request.match_info["event"])
+    event = check_event(request.match_info["event"])
     body = await whole(request, limit=_PUBLISHED_MOST, setting="the limit of this path")
-    content = msgspec.json.encode(decode_json(body, Any)).decode()
+    decode_json(body, Any)
+    content = body.removeprefix(b"\xef\xbb\xbf").strip().decode()
     count = await services.background.complete(
         services.store.outbox.publish(app, canonical(event), content, at=services.clock.now())
     )
@@ -142,58 +125,6 @@ async def redeliver(request: web.Request) -> web.Response:
             f"GET api/hooks/{hook.id}/deliveries lists them.",
         )
     return as_json(_delivery(request, hook, row), status=202)
-
-
-def canonical(event: str) -> str:
-    """An event of ours in its own spelling, whatever the case; any other as it is."""
-    return next((known for known in EVENTS if known.casefold() == event.casefold()), event)
-
-
-def fitting(hook: Hook, hooks: list[Hook]) -> Hook | None:
-    """The one of an app's hooks that a new one would repeat, None where it is really new.
-
-    Raises Conflict where the address has another event (Kudu's rule; in the formats of ours an
-    address may have several), where the same one would say something else, and where there are
-    too many.
-    """
-    there = [each for each in hooks if each.url.casefold() == hook.url.casefold()]
-    for each in there:
-        if each.event.casefold() != hook.event.casefold():
-            continue
-        if (each.format, each.secret) != (hook.format, hook.secret):
-            raise Conflict(
-                f"The hook {each.id} has this address and event, with another format or secret.",
-                "Delete it first.",
-            )
-        return each
-    if hook.format == "kudu":
-        for each in there:
-            if each.format == "kudu":
-                raise Conflict(
-                    f"The hook {each.id} has this address, for {each.event}.",
-                    "Delete it first, or give the other one an address that differs in its query.",
-                )
-    if len(hooks) >= _MOST:
-        raise Conflict(f"The app has {len(hooks)} hooks already.", "Delete some of them.")
-    return None
-
-
-def _check(wanted: Wanted, url: str) -> None:
-    _checked(wanted.event)
-    if len(url) > _URL_MOST:
-        raise Invalid(f"url: it has more than {_URL_MOST} characters.")
-    if len(wanted.secret or "") > _SECRET_MOST:
-        raise Invalid(f"secret: it has more than {_SECRET_MOST} characters.")
-    check(OutgoingRequest(method="POST", url=url))
-
-
-def _checked(event: str) -> str:
-    if not _EVENT.fullmatch(event):
-        raise Invalid(
-            f"event: {event[:100]!r} can't be one.",
-            f"Write {', '.join(EVENTS)}, or a name of your own that you publish.",
-        )
-    return event
 
 
 async def _check_address(request: web.Request, url: str) -> None:

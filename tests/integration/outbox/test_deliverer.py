@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import ssl
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -264,3 +267,29 @@ async def test_many_hooks_of_one_app_leave_room_for_another(stage: Any, receiver
     assert len(receiver.at("/hang")) == 8
     receiver.hanging.set()
     await eventually(lambda: len(receiver.at("/hang")) == 40, limit=LIMIT)
+
+
+async def test_a_certificate_that_isnt_trusted_is_refused_unless_the_hook_says_so(
+    stage: Any, receiver: Receiver, tmp_path: Path
+) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"),
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    async with receiving(tls=context) as secure:
+        url = f"https://127.0.0.1:{secure.port}"
+        await stage.start()
+        await stage.hook("strict", url=f"{url}/strict")
+        await stage.hook("lax", url=f"{url}/lax", insecure_ssl=True)
+        await stage.publish("1")
+        await eventually(lambda: secure.at("/lax"), limit=LIMIT)
+        [record, *_] = await eventually(lambda: stage.told("hook.delayed"), limit=LIMIT)
+        assert "certificate that isn't trusted" in record["what"]
+        assert secure.at("/strict") == []

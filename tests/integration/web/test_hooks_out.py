@@ -206,7 +206,7 @@ async def test_the_deliveries_of_a_hook_tell_how_it_went(api: Any, receiver: Rec
     assert row["first_try"] <= row["last_try"] <= row["next_try"]
     shown = (await api.get(one)).json
     assert (shown["last_status"], shown["last_reason"]) == ("NotFound", "Not Found")
-    assert shown["last_context"] == '{"what":"soup"}'
+    assert shown["last_context"] == '{"what": "soup"}'
     assert shown["last_datetime"] >= row["last_try"]
 
     receiver.answer = lambda got: 201

@@ -50,6 +50,10 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
 
     await eventually(ended)
     entries = (await admin.get(f"/apps/shop/api/deployments/{commit}/log")).json
+    hook = await admin.ask(
+        "POST", "/apps/shop/api/hooks", {"url": "https://93.184.216.34/", "event": "Custom"}
+    )
+    ids = {"process.get": "0"} | dict.fromkeys(("hook.get", "hook.deliveries"), hook.json["id"])
     values = {
         "app": "shop",
         "name": "any",
@@ -66,7 +70,7 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
             continue
         continuous = "continuous" in route.operation or route.operation == "page.job_log"
         values["job"] = "ticker" if continuous else "report"
-        values["id"] = "0" if route.operation == "process.get" else commit
+        values["id"] = ids.get(route.operation, commit)
         files = route.operation == "vfs.get"
         values["path*"] = "data/jobs/triggered/" if files else "jobs/continuous/ticker"
         for template in route.paths:

@@ -107,6 +107,41 @@ async def test_a_deployment_recorded_for_somebody_else_is_not_told(shop: Store) 
     assert await waiting(shop, "PostDeployment") == []
 
 
+async def test_a_fetch_that_fails_is_told_at_each_attempt_but_not_one_that_was_superseded(
+    shop: Store,
+) -> None:
+    await hook(shop, "PostDeployment")
+    await hook(shop, "DeploymentFailed")
+    failed = {"status": "failed", "trigger": "fetch", "ended_at": 9}
+    await shop.deployments.begin(deployment(status_text="It is down.", **failed))
+    await shop.deployments.begin(deployment(status_text="It is down.", **failed))
+    for name in ("PostDeployment", "DeploymentFailed"):
+        told = await waiting(shop, name)
+        assert [(each[2], each[3]["attempt"]) for each in told] == [(9, 1), (9, 2)]
+    text = f"Superseded by {'f' * 40}."
+    await shop.deployments.begin(deployment(id="e" * 40, status_text=text, **failed))
+    await shop.deployments.begin(deployment(status_text=text, **failed))
+    assert len(await waiting(shop, "PostDeployment", "DeploymentFailed")) == 4
+
+
+async def test_what_is_told_has_every_column(shop: Store) -> None:
+    for event in ("PostDeployment", "TriggeredJobFinished", "ScheduleMissed"):
+        await hook(shop, event)
+    await shop.deployments.begin(deployment())
+    await shop.deployments.advance("shop", ID, "pending", "failed")
+    await shop.executions.add(execution())
+    await shop.executions.advance(execution(), "initializing", "aborted", ended_at=9)
+    await shop.occurrences.claim(Occurrence(app="shop", job="mail", due_at=7, state="missed"))
+    untold = {"process", "fence", "identity"}
+    for event, struct in (
+        ("PostDeployment", Deployment),
+        ("TriggeredJobFinished", Execution),
+        ("ScheduleMissed", Occurrence),
+    ):
+        [(_, _, _, subject)] = await waiting(shop, event)
+        assert set(subject) == set(struct.__struct_fields__) - untold
+
+
 async def test_a_run_that_ends_is_told_whatever_its_end(shop: Store) -> None:
     await hook(shop, "TriggeredJobFinished")
     await hook(shop, "JobCrashed")
