@@ -62,6 +62,7 @@ class Options(msgspec.Struct, kw_only=True):
     max_path_length: int = 4096
     max_refs: int = 50_000
     max_job_size: int = 100 << 20
+    max_site_size: int = 2 << 30
     max_zip_entries: int = 100_000
     max_zip_ratio: int = 100
     max_unzipped_size: int = 2 << 30
@@ -75,7 +76,14 @@ class Options(msgspec.Struct, kw_only=True):
 
 
 SIZES = frozenset(
-    {"max_push_size", "max_object_size", "max_job_size", "max_unzipped_size", "log_retention"}
+    {
+        "max_push_size",
+        "max_object_size",
+        "max_job_size",
+        "max_site_size",
+        "max_unzipped_size",
+        "log_retention",
+    }
 )
 _HELP: dict[str, str] = {
     "home": "Directory below which everything that lasts is kept.",
@@ -98,6 +106,7 @@ _HELP: dict[str, str] = {
     "max_path_length": "Longest path in a pushed tree.",
     "max_refs": "Most refs of one repository.",
     "max_job_size": "Largest zip or script that is uploaded as a job.",
+    "max_site_size": "Largest zip or file that is sent for a site, or for its data directory.",
     "max_zip_entries": "Most files and folders that a zip may bring.",
     "max_zip_ratio": "Most bytes that one byte of a zip may become, looked at from 16 MiB on.",
     "max_unzipped_size": "Largest sum of a zip's files, unpacked.",

@@ -61,9 +61,12 @@ def incoming(paths: AppHome, name: str) -> Path:
 
 
 def remove_incoming(paths: AppHome) -> None:
-    """Remove bodies that a crash cut off; before the first one comes in."""
-    for file in paths.uploads.glob(f"{_INCOMING}*"):
-        file.unlink(missing_ok=True)
+    """Remove bodies that a crash cut off, and what was unpacked; before the first one comes in."""
+    for entry in paths.uploads.glob(f"{_INCOMING}*"):
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def remove_others(paths: AppHome, keep: AbstractSet[tuple[Kind, str, int]]) -> None:

@@ -72,12 +72,12 @@ def condition(request: web.BaseRequest, entity: Entity) -> int:
     headers = request.headers
     seconds = entity.modified // 1_000_000
     if "If-Match" in headers:
-        if not _among(request, "If-Match", entity.tag, weak=False):
+        if not among(request, "If-Match", entity.tag, weak=False):
             return HTTPStatus.PRECONDITION_FAILED
     elif (date := _date(headers.get("If-Unmodified-Since"))) is not None and seconds > date:
         return HTTPStatus.PRECONDITION_FAILED
     if "If-None-Match" in headers:
-        if _among(request, "If-None-Match", entity.tag, weak=True):
+        if among(request, "If-None-Match", entity.tag, weak=True):
             return HTTPStatus.NOT_MODIFIED
     elif (date := _date(headers.get("If-Modified-Since"))) is not None and seconds <= date:
         return HTTPStatus.NOT_MODIFIED
@@ -145,7 +145,8 @@ async def _send(
     return response
 
 
-def _among(request: web.BaseRequest, header: str, tag: str, *, weak: bool) -> bool:
+def among(request: web.BaseRequest, header: str, tag: str, *, weak: bool) -> bool:
+    """Whether a header's list of ETags has this one, or `*`."""
     given = ",".join(request.headers.getall(header, ()))
     for part in (part.strip() for part in given.split(",")):
         if part == "*" or (part.removeprefix("W/") if weak else part) == f'"{tag}"':

@@ -40,7 +40,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error's body. `fix` tells what to do; `error_id` finds it in the server's log.
 
     Where a setting is at fault `key` is its path, and `position` the character in a schedule's
-    expression, from 1.
+    expression, from 1. `deployment` is the address of the deployment that failed.
     """
 
     type: str
@@ -51,6 +51,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_id: str = ""
     key: str = ""
     position: int = 0
+    deployment: str = ""
 
 
 class Unauthorized(GitdeployError):
@@ -73,6 +74,18 @@ class Misdirected(GitdeployError):
 
 class Unsupported(GitdeployError):
     """What Kudu has and this server hasn't (HTTP 501)."""
+
+
+class ReadOnly(GitdeployError):
+    """A place that can be read and not written to (HTTP 405)."""
+
+
+class PreconditionFailed(GitdeployError):
+    """What is there isn't what the request's conditions say (HTTP 412); `tag` is its ETag."""
+
+    def __init__(self, what: str, fix: str, tag: str | None = None) -> None:
+        super().__init__(what, fix)
+        self.tag = tag
 
 
 class BadGateway(GitdeployError):
@@ -102,6 +115,8 @@ _STATUS: tuple[tuple[type[GitdeployError], int], ...] = (
     (Forbidden, 403),
     (TooMany, 429),
     (Misdirected, 421),
+    (ReadOnly, 405),
+    (PreconditionFailed, 412),
     (Unsupported, 501),
     (BadGateway, 502),
     (StoreError, 503),
@@ -125,6 +140,7 @@ def problem(
     error_id: str = "",
     key: str = "",
     position: int = 0,
+    deployment: str = "",
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A problem document as a response."""
@@ -137,6 +153,7 @@ def problem(
         error_id=error_id,
         key=key,
         position=position,
+        deployment=deployment,
     )
     return web.Response(
         status=status,
@@ -164,6 +181,7 @@ def to_response(error: Exception, log: Log, **bound: Any) -> web.Response:
             error.fix,
             key=getattr(error, "key", ""),
             position=getattr(error, "position", 0),
+            deployment=getattr(error, "deployment", ""),
             headers=_headers(error, status),
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -220,6 +238,10 @@ def phrase(status: int) -> str:
 def _headers(error: GitdeployError, status: int) -> dict[str, str]:
     if isinstance(error, TooMany):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, PreconditionFailed):
+        return {"ETag": f'"{error.tag}"'} if error.tag else {}
+    if status == 405:
+        return {"Allow": "GET, HEAD"}
     if status == 401:
         return {"WWW-Authenticate": 'Basic realm="gitdeploy"'}
     if status == 415:

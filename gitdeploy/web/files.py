@@ -85,7 +85,7 @@ def open_below(
     Links are followed only where `within` is given, and not out of that directory. Raises NotFound
     for what is neither, TooLarge for a directory with too many entries.
     """
-    fd = descriptor_below(root, parts) if within is None else _followed(root, parts, within)
+    fd = descriptor_below(root, parts) if within is None else descriptor_within(root, parts, within)
     if fd is None:
         return None
     try:
@@ -130,7 +130,7 @@ def descriptor_below(root: Path, parts: Sequence[str]) -> int | None:
             os.close(fd)
 
 
-def _followed(root: Path, parts: Sequence[str], within: Path) -> int | None:
+def descriptor_within(root: Path, parts: Sequence[str], within: Path) -> int | None:
     """As `descriptor_below`, but through links; judged is what was found, not what a name means."""
     if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
         return None

@@ -27,6 +27,7 @@ from gitdeploy.web.kudu import (
     logstream,
     passthrough,
     processes,
+    publish,
     recent_logs,
     runtime,
     schedules,
@@ -37,8 +38,12 @@ from gitdeploy.web.kudu import (
     triggered,
     uploads,
     vfs,
+    vfs_write,
     webjobs,
+    zipdeploy,
 )
+from gitdeploy.web.kudu import zip as zips
+from gitdeploy.web.kudu.place import TURNS, Turns
 from gitdeploy.web.middleware import around, expect, remember_sent
 from gitdeploy.web.openapi import document
 from gitdeploy.web.route import JSON, Answer, Route
@@ -84,6 +89,10 @@ ROUTES: tuple[Route, ...] = (
     *sshkey.ROUTES,
     *logstream.ROUTES,
     *vfs.ROUTES,
+    *vfs_write.ROUTES,
+    *zips.ROUTES,
+    *zipdeploy.ROUTES,
+    *publish.ROUTES,
     *environment.ROUTES,
     *scm.ROUTES,
     *diagnostics.ROUTES,
@@ -106,6 +115,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[CLOSING] = asyncio.Event()
     application[FETCHER] = Fetcher(services)
     application[vfs.MEASURES] = Measures()
+    application[TURNS] = Turns(asyncio.Lock)
     application[runtime.VERSIONS] = runtime.Versions(services.clock)
     application[OPENAPI] = msgspec.json.encode(document(routes))
     application.router.register_resource(

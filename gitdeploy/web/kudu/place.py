@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TypeVar
+
 from aiohttp import web
 
 from gitdeploy.errors import NotFound
@@ -10,7 +15,11 @@ from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.kudu.tree import Tree
 from gitdeploy.web.services import services_of
 
+T = TypeVar("T")
+Turns = defaultdict[str, asyncio.Lock]
 MEASURES = web.AppKey("measures", Measures)
+TURNS = web.AppKey("turns", Turns)
+"""Those who write to an app's data directory do it one after the other."""
 
 
 def parts_of_path(request: web.Request) -> list[str]:
@@ -24,6 +33,30 @@ def tree_of(request: web.Request) -> Tree:
     services = services_of(request)
     way = way_in(request, services.options.scm_domain)
     return Tree(services, request.app[MEASURES], request.match_info["app"], way)
+
+
+def site_place(parts: list[str]) -> list[str] | None:
+    """The path from the site's root, where the path leads below `site/wwwroot`."""
+    return parts[2:] if parts[:2] == ["site", "wwwroot"] else None
+
+
+def data_place(request: web.Request, parts: list[str]) -> list[str] | None:
+    """The path from the app's data directory, where the path leads below `data`."""
+    if parts[:1] != ["data"]:
+        return None
+    if parts[1:2] == ["jobs"]:
+        return tree_of(request).jobs.real(parts[2:])[1:]
+    return parts[1:]
+
+
+async def in_turn(request: web.Request, work: Callable[[], T]) -> T:
+    """Do what changes the app's data directory in a thread; a client that leaves doesn't stop it."""
+
+    async def do() -> T:
+        async with request.app[TURNS][request.match_info["app"]]:
+            return await asyncio.to_thread(work)
+
+    return await services_of(request).background.complete(do())
 
 
 def ends_in_slash(request: web.Request) -> bool:

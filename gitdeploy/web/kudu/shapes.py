@@ -164,6 +164,12 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     details_url: str | None
 
 
+class Deploying(msgspec.Struct, frozen=True):
+    """Whether a deployment is under way."""
+
+    value: bool
+
+
 class Deploy(msgspec.Struct, frozen=True, kw_only=True):
     """What PUT deployments/{id} brings: how to deploy, or a deployment made elsewhere."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +14,14 @@ import msgspec
 from gitdeploy import store
 from gitdeploy.deploy.branch import DEFAULT, configured_branch
 from gitdeploy.logs import remote_lines
-from gitdeploy.web.files import DIRECTORY, Listed, OpenFile, lasting_tag, open_below
+from gitdeploy.web.files import (
+    DIRECTORY,
+    Listed,
+    OpenFile,
+    descriptor_within,
+    lasting_tag,
+    open_below,
+)
 from gitdeploy.web.forwarded import Way
 from gitdeploy.web.kudu.blobs import file_at
 from gitdeploy.web.kudu.deployment_view import deployment
@@ -53,6 +62,15 @@ async def of_site(services: Services, app: str, parts: list[str]) -> Found | Non
 def open_site(site: Site, parts: list[str]) -> OpenFile | list[Listed] | None:
     """As `of_site`, of a release that may have been replaced meanwhile; blocks."""
     return open_below(site.root, parts, lasting_tag, within=site.release)
+
+
+def site_directory(site: Site, parts: list[str]) -> int | None:
+    """The open descriptor of a directory of the site, None where there is none; blocks."""
+    fd = descriptor_within(site.root, parts, site.release)
+    if fd is not None and not stat.S_ISDIR(os.fstat(fd).st_mode):
+        os.close(fd)
+        return None
+    return fd
 
 
 async def of_repository(services: Services, app: str, parts: list[str]) -> Found | None:

@@ -71,7 +71,7 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
         continuous = "continuous" in route.operation or route.operation == "page.job_log"
         values["job"] = "ticker" if continuous else "report"
         values["id"] = ids.get(route.operation, commit)
-        files = route.operation == "vfs.get"
+        files = route.operation in ("vfs.get", "zip.get")
         values["path*"] = "data/jobs/triggered/" if files else "jobs/continuous/ticker"
         for template in route.paths:
             path = re.sub(r"\{([a-z]+\*?)\}", lambda m: values[m[1]], template)
