@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -13,13 +13,13 @@ from gitdeploy.deploy.context import Context, Tools
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.deploy.pipeline import run_pipeline
 from gitdeploy.deploy.progress import Progress
-from gitdeploy.deploy.releases import discard_release, is_whole, read_meta
+from gitdeploy.deploy.releases import discard_release, empty_trash, is_whole, read_meta
 from gitdeploy.deploy.source import Source
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Log
 from gitdeploy.home import AppHome
 from gitdeploy.repos import CommitInfo
-from gitdeploy.store import Deployment, Release, Store
+from gitdeploy.store import Deployment, Release, Store, StoreError
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -58,6 +58,9 @@ class Attempt:
         """Whether its turn has come."""
         return self.progress.status != "pending"
 
+
+_PAUSES = (0.5, 2.0, 5.0)
+"""Seconds between tries to record an end."""
 
 STOPPED = Failure("The server was stopped during it.", "Deploy the commit again.")
 
@@ -197,20 +200,54 @@ async def _record(
             log.warning("deploy.warning", what=failure.what, fix=failure.fix)
             failure = None
     if failure is not None and release is not None and not kept:
-        await store.releases.prune(row.app, [release.number], at=tools.clock.now())
+        # before anything is written: what it left may be what fills the disk
         await asyncio.to_thread(discard_release, attempt.paths, release.number)
+        await asyncio.to_thread(empty_trash, attempt.paths)
     duration = round((tools.clock.monotonic() - begun) * 1000, 1)
     attempt.recorded = True
-    await store.deployments.advance(
-        row.app,
-        row.id,
-        attempt.progress.noted,
-        "success" if failure is None else "failed",
-        ended_at=tools.clock.now(),
-        status_text="" if failure is None else failure.what,
-        progress="",
-        **attempt.progress.unnoted(),
-    )
+
+    async def write_down() -> None:
+        if failure is not None and release is not None and not kept:
+            await store.releases.prune(row.app, [release.number], at=tools.clock.now())
+        await store.deployments.advance(
+            row.app,
+            row.id,
+            attempt.progress.noted,
+            "success" if failure is None else "failed",
+            ended_at=tools.clock.now(),
+            status_text="" if failure is None else failure.what,
+            progress="",
+            **attempt.progress.unnoted(),
+        )
+
+    try:
+        await _persist(write_down, tools)
+    finally:
+        _tell(attempt, release, failure, duration=duration, url=url)
+
+
+async def _persist(write: Callable[[], Awaitable[None]], tools: Tools) -> None:
+    """Try again while the store can't be written: a full disk may get room. Raises StoreError."""
+    for pause in _PAUSES:
+        try:
+            await write()
+            return
+        except StoreError as error:
+            tools.events.log.warning("deploy.not_recorded", reason=error.what, again_in=pause)
+        await tools.clock.sleep(pause)
+    await write()
+
+
+def _tell(
+    attempt: Attempt,
+    release: Release | None,
+    failure: Failure | None,
+    *,
+    duration: float,
+    url: Callable[[str], str],
+) -> None:
+    """The log's last record."""
+    row, log = attempt.row, attempt.log
     if failure is None:
         number = None if release is None else release.number
         log.info("deploy.succeeded", release=number, duration_ms=duration, url=url(row.app))

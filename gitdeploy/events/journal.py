@@ -4,6 +4,9 @@ A journal is a directory of segments named by the offset of their first byte, so
 (the offset just behind it) never changes and `Last-Event-ID` resumes exactly. Segments past
 `keep` are removed, oldest first. One process writes a journal; appends are single write(2)
 calls of whole lines, so a crash leaves at most one cut line, which is dropped on opening.
+
+A disk that takes nothing (full, broken) must not stop what is being told about: entries wait in
+memory, can be read there, and are written with the next one that finds room.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 _READ = 1 << 18
 _RECENT = 64
 """Entries kept in memory, so that those who follow live need neither the disk nor a thread."""
+_MOST_UNWRITTEN = 1 << 20
+"""Bytes that wait for a disk with room; what comes behind them is dropped and counted."""
 
 
 class Entry(NamedTuple):
@@ -43,8 +48,11 @@ class Journal:
         self._base = 0
         self._end = 0
         self._recent: deque[tuple[int, int, bytes]] = deque(maxlen=_RECENT)  # start, end, line
+        self._unwritten: deque[tuple[int, int, bytes]] = deque()
+        self._written = 0
         self._waiters: set[asyncio.Future[None]] = set()
         self.readers = 0
+        self.dropped = 0
         if directory.is_dir():
             self._find_end()
 
@@ -53,16 +61,23 @@ class Journal:
         """The id of the newest entry; 0 where there is none."""
         return self._end
 
+    @property
+    def whole(self) -> bool:
+        """Whether all that was appended is in the file."""
+        return not self._unwritten
+
     def append(self, record: Record) -> int:
         """Write one record and wake the readers; returns its id."""
         line = _encode(record) + b"\n"
-        if self._fd < 0:
-            self._open()
-        elif self._end - self._base >= self._segment_bytes:
-            self._roll()
-        os.write(self._fd, line)
-        self._recent.append((self._end, self._end + len(line), line))
+        if self._end - self._written + len(line) > _MOST_UNWRITTEN:
+            self.dropped += 1
+            self._write()
+            return self._end
+        entry = (self._end, self._end + len(line), line)
+        self._recent.append(entry)
+        self._unwritten.append(entry)
         self._end += len(line)
+        self._write()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -112,9 +127,30 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file; appending opens it again."""
+        if self._unwritten:
+            self._write()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _write(self) -> None:
+        """Bring what waits into the file; what the disk doesn't take goes on waiting."""
+        try:
+            if self._fd < 0:
+                self._open()
+            elif self._written - self._base >= self._segment_bytes and self._between_lines():
+                self._roll()
+            while self._unwritten:
+                start, end, line = self._unwritten[0]
+                self._written += os.write(self._fd, line[self._written - start :])
+                if self._written == end:
+                    self._unwritten.popleft()
+        except OSError:
+            if not self._unwritten:  # nothing waits: it was the file's own trouble
+                raise
+
+    def _between_lines(self) -> bool:
+        return not self._unwritten or self._unwritten[0][0] == self._written
 
     async def _more(self, position: int) -> None:
         if position < self._end:
@@ -149,7 +185,7 @@ class Journal:
         whole = _whole_lines(path, size)
         if whole < size:
             os.truncate(path, whole)
-        self._end = self._base + whole
+        self._end = self._written = self._base + whole
 
     def _open(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -157,8 +193,9 @@ class Journal:
         self._fd = os.open(self._path(self._base), flags, 0o600)
 
     def _roll(self) -> None:
-        self.close()
-        self._base = self._end
+        os.close(self._fd)
+        self._fd = -1
+        self._base = self._written
         self._open()
         for old in self._segments()[: -self._keep]:
             self._path(old).unlink(missing_ok=True)
@@ -169,7 +206,7 @@ class Journal:
         base = max((s for s in segments if s <= position), default=None)
         if base is None:
             if not segments:
-                return self._end, []
+                return self._waiting(position)
             base = position = segments[0]
         try:
             with self._path(base).open("rb") as file:
@@ -187,13 +224,18 @@ class Journal:
         data = data[: data.rfind(b"\n") + 1]
         if not data:
             following = [s for s in segments if s > base]
-            return (following[0] if following else self._end), []
+            return (following[0], []) if following else self._waiting(position)
         at = base + start
         lines: list[tuple[int, bytes]] = []
         for line in data.splitlines():
             at += len(line) + 1
             lines.append((at, line))
         return at, lines
+
+    def _waiting(self, position: int) -> tuple[int, list[tuple[int, bytes]]]:
+        """What the disk hasn't taken yet, from `position` on."""
+        waiting = list(self._unwritten)
+        return self._end, [(end, line) for start, end, line in waiting if start >= position]
 
 
 def _whole_lines(path: Path, size: int) -> int:

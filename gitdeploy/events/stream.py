@@ -93,7 +93,7 @@ class Events:
         journal = self._deployments.get((app, deployment))
         if journal is not None:
             journal.close()
-            if not journal.readers:
+            if not journal.readers and journal.whole:
                 del self._deployments[app, deployment]
 
     def forget_deployment(self, app: str, deployment: str) -> None:
@@ -128,14 +128,21 @@ class Events:
         failure = record.pop("exc_info", None)
         app = record.get("app")
         if app is not None:
-            self.app_journal(app).append(dict(record))
+            self._append(self.app_journal(app), dict(record))
             if to_deployment:
-                self.deployment_journal(app, record["deployment"]).append(dict(record))
+                self._append(self.deployment_journal(app, record["deployment"]), dict(record))
         for listener in self._listeners:
             listener(dict(record))
         if record["level"] != "debug":
             self._to_server_log(dict(record), failure)
         raise structlog.DropEvent
+
+    def _append(self, journal: Journal, record: dict[str, Any]) -> None:
+        journal.append(record)
+        if journal.dropped and journal.whole:
+            count, journal.dropped = journal.dropped, 0
+            lost = {"ts": record["ts"], "level": "warning", "event": "journal.dropped"}
+            journal.append({**lost, "count": count, "app": record["app"]})
 
     def _to_server_log(self, record: dict[str, Any], failure: Any) -> None:
         if failure:  # a stack trace is for the operator alone, never for a journal

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from gitdeploy.errors import Invalid, NotFound
@@ -24,7 +25,7 @@ from gitdeploy.repos import (
     upload_pack,
 )
 from gitdeploy.repos.serve import MAX_REQUEST, Service
-from gitdeploy.store import AuditEntry
+from gitdeploy.store import AuditEntry, StoreError
 from gitdeploy.web import bodies
 from gitdeploy.web.auth import access_of, app_of, principal_of
 from gitdeploy.web.errors import Forbidden
@@ -249,17 +250,21 @@ class _Record:
         await self.add(", ".join(named) + (f" and {more} more" if more else ""))
 
     async def add(self, result: str) -> None:
+        """Told in the server's log where the store can't take it: what it tells of has happened."""
         self.written = True
-        await self._services.store.audit.add(
-            AuditEntry(
-                at=self._services.clock.now(),
-                who=self.who,
-                what="git.push",
-                target=self._app,
-                address=self.address,
-                result=result,
-            )
+        entry = AuditEntry(
+            at=self._services.clock.now(),
+            who=self.who,
+            what="git.push",
+            target=self._app,
+            address=self.address,
+            result=result,
         )
+        try:
+            await self._services.store.audit.add(entry)
+        except StoreError as error:
+            fields = msgspec.structs.asdict(entry)
+            self._services.events.log.error("audit.lost", reason=error.what, **fields)
 
 
 def _open(request: web.Request, *, may_be_made: bool) -> Repository | None:

@@ -30,8 +30,15 @@ def basic(token: str) -> dict[str, str]:
 class Server:
     """`gitdeploy serve` as a process, and an API client with the administrator's token."""
 
-    def __init__(self, home: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
+    ) -> None:
         self.home = home
+        self.wrapper = wrapper
         self.arguments = arguments
         self.env = env or {}
         self.url = ""
@@ -47,6 +54,7 @@ class Server:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [
+                    *self.wrapper,
                     sys.executable,
                     "-m",
                     "gitdeploy",

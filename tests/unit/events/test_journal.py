@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -83,3 +86,60 @@ def test_any_text_survives_whatever_the_size_of_segments(tmp_path_factory, texts
     journal.close()
     again = Journal(journal.directory)
     assert [r["text"] for r in asyncio.run(collect(again))] == texts
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """As a disk that is full: files of this process don't grow past `size` bytes (setrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_what_a_full_disk_doesnt_take_is_read_at_once_and_written_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path / "j")
+    ids = [journal.append({"n": 0})]
+    with no_file_beyond(12):
+        ids += [journal.append({"n": n}) for n in range(1, 200)]
+        assert not journal.whole
+        assert [r["n"] for r in await collect(journal, ids[0])] == list(range(1, 200))
+        assert [r["n"] for r in await collect(journal, ids[150])] == list(range(151, 200))
+    journal.append({"n": 200})
+    assert journal.whole
+    assert [r["n"] for r in await collect(Journal(tmp_path / "j"))] == list(range(201))
+
+
+async def test_more_than_fits_into_memory_is_dropped_and_counted(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.append({"n": 0})
+    with no_file_beyond(12):
+        for _ in range(30):
+            journal.append({"text": "x" * 100_000})
+    assert journal.dropped == 20
+    journal.append({"n": 1})
+    assert journal.whole
+    assert len(await collect(Journal(tmp_path / "j"))) == 12
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(st.integers(1, 90), st.just("close")), max_size=30))
+def test_wherever_the_disk_ends_no_record_is_lost_or_twice(tmp_path_factory, steps) -> None:
+    directory = tmp_path_factory.mktemp("journal")
+    journal = Journal(directory, segment_bytes=60, keep=1000)
+    journal.append({"n": 0})
+    count = 1
+    for step in steps:
+        if isinstance(step, int):
+            with no_file_beyond(step):
+                journal.append({"n": count})
+            count += 1
+        else:
+            journal.close()
+        assert [r["n"] for r in asyncio.run(collect(journal))] == list(range(count))
+    journal.append({"n": count})
+    assert [r["n"] for r in asyncio.run(collect(Journal(directory)))] == list(range(count + 1))
