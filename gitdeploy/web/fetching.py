@@ -6,28 +6,16 @@ What was accepted is in the store before the sender has its answer; the next sta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import msgspec
 from aiohttp import web
 
-from gitdeploy.deploy.branch import HEADS, configured_branch, plan_push
 from gitdeploy.errors import GitdeployError
-from gitdeploy.repos import FetchResult, Reach, RefUpdate, fetch
-from gitdeploy.repos.ssh import SshFiles
-from gitdeploy.repos.sshkey import DeployKey
 from gitdeploy.store import Deployment
 from gitdeploy.web.commit_status import CommitStatuses
-from gitdeploy.web.fetch_records import (
-    move_log,
-    open_log,
-    record_failure,
-    record_superseded,
-    superseded_text,
-    tell_superseded,
-)
-from gitdeploy.web.patience import Interrupted, with_patience
+from gitdeploy.web.fetch_records import record_failure, record_superseded
+from gitdeploy.web.fetch_work import FetchWork, Line
 from gitdeploy.web.services import Services
 from gitdeploy.web.wanted import Wanted, pending, without_credentials
 
@@ -39,38 +27,24 @@ _MOST_STARTS = 3  # a fetch that takes the server down with it isn't tried for e
 _MOST_BECAME = 50  # of an app
 
 
-@dataclass(slots=True, eq=False)
-class _Line:
-    """What an app has under way, and what waits behind it.
-
-    `recorded`: `busy` has become a deployment's row. `hurry` ends the waiting for its next try.
-    """
-
-    busy: Wanted
-    next: Wanted | None = None
-    recorded: bool = False
-    text: str = "Fetching."
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-
-    def unrecorded(self) -> Iterator[Wanted]:
-        if not self.recorded:
-            yield self.busy
-        if self.next is not None:
-            yield self.next
-
-
 class Fetcher:
     """Owns what is fetched for each app. Tasks run in the server's background."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._statuses = CommitStatuses(services)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
         self._became: dict[str, dict[str, str]] = {}
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._fact = f"fetches {services.instance}"
         self._fact_became = f"fetches became {services.instance}"
+        self._fetching = FetchWork(
+            services=services,
+            statuses=self._statuses,
+            remember=self._remember,
+            save=self._save,
+            stopping=self._stopping,
+        )
 
     def under_way(self, app: str) -> Wanted | None:
         """What is being fetched or waits for its turn right now."""
@@ -115,14 +89,14 @@ class Fetcher:
                 error = GitdeployError("The server ended during each try.", "Send it again.")
                 await record_failure(services, app, again.pop(0), error)
             if again:
-                self._lines[app] = _Line(again[0], again[-1] if len(again) > 1 else None)
+                self._lines[app] = Line(again[0], again[-1] if len(again) > 1 else None)
         await self._save()
         for app, line in self._lines.items():
             line.task = services.background.start(self._work(app, line))
 
     async def stop(self) -> None:
         """Wait for no further try and begin nothing more; the next start goes on with it."""
-        self._stopping = True
+        self._stopping.set()
         self._statuses.stop()
         for line in self._lines.values():
             if not line.recorded:  # this server ends in good order
@@ -151,7 +125,9 @@ class Fetcher:
         line = self._lines.get(app)
         if line is None:
             at_once = not self._services.deployer.busy(app)
-            line = self._lines[app] = _Line(wanted)
+            line = self._lines[app] = Line(wanted)
+            if self._stopping.is_set():
+                line.hurry.set()
             try:
                 await self._save()
             except GitdeployError:
@@ -193,142 +169,18 @@ class Fetcher:
         text = msgspec.json.encode(self._became).decode()
         await self._services.store.remember(self._fact_became, text)
 
-    async def _work(self, app: str, line: _Line) -> None:
+    async def _work(self, app: str, line: Line) -> None:
         while True:
             try:
-                await self._one(app, line)
+                await self._fetching.run(app, line)
             except Exception:  # its end couldn't be recorded
                 url = without_credentials(line.busy.url)
                 self._services.events.app_log(app).exception("fetch.crashed", url=url)
-            if self._stopping or line.next is None:
+            if self._stopping.is_set() or not line.advance():
                 break
-            line.busy, line.next, line.recorded = line.next, None, False
-            line.text = "Fetching."
-            line.hurry.clear()
-        if not self._stopping and self._lines.get(app) is line:
+        if not self._stopping.is_set() and self._lines.get(app) is line:
             del self._lines[app]
             await self._save()
-
-    async def _one(self, app: str, line: _Line) -> None:
-        services, wanted = self._services, line.busy
-        log, begins = await open_log(services, app, wanted)
-        self._statuses.report(app, wanted, wanted.commit, "pending", "Fetching.")
-
-        async def once() -> FetchResult:
-            line.text = "Fetching."
-            repository = services.repositories.open(app)
-            return await fetch(
-                repository, wanted.url, wanted.branch, reach=reach(services, app), log=log
-            )
-
-        def wait(text: str) -> None:
-            line.text = text
-
-        error: GitdeployError
-        try:
-            result = await with_patience(
-                once,
-                retries=services.options.fetch_retries,
-                clock=services.clock,
-                hurry=line.hurry,
-                log=log,
-                waiting=wait,
-            )
-        except Interrupted:
-            if line.next is None:  # the server stops
-                return
-            by = line.next.key
-            tell_superseded(services, app, wanted, by)
-            error = GitdeployError(superseded_text(by), "Look at that one.")
-        except GitdeployError as failure:
-            error = failure
-        except Exception:
-            log.exception("fetch.crashed", url=without_credentials(wanted.url))
-            error = GitdeployError("gitdeploy itself failed.")
-        else:
-            await self._deploy(app, line, result, begins)
-            return
-        if await record_failure(services, app, wanted, error, log_from=begins) is not None:
-            self._statuses.report(app, wanted, wanted.commit, "failure", error.what)
-
-    async def _deploy(self, app: str, line: _Line, result: FetchResult, begins: int) -> None:
-        """Deploy what was fetched and wait for its end."""
-        services, wanted = self._services, line.busy
-        log = services.events.app_log(app)
-        services.upkeep.consider(app)
-        commit = result.new
-        try:
-            await self._adopt(app, result)
-            if wanted.key != commit:
-                await move_log(services, app, wanted, commit, after=begins)
-                await self._came_later(app, wanted, commit)
-            deployment = await services.deployer.deploy(
-                app,
-                commit,
-                ref=result.ref,
-                trigger="fetch",
-                deployer=wanted.deployer,
-                wait_turn=True,
-            )
-            line.recorded = True
-            if wanted.pusher:
-                await services.store.deployments.update(app, commit, pusher=wanted.pusher)
-            await self._save()
-            if wanted.commit != commit:
-                self._statuses.report(app, wanted, commit, "pending", "Deploying.")
-            ended = await services.deployer.wait(app, deployment.id, deployment.attempt)
-            if ended.status == "success":
-                self._statuses.report(app, wanted, commit, "success", "Deployed.")
-            else:
-                self._statuses.report(app, wanted, commit, "failure", ended.status_text)
-        except GitdeployError as error:
-            if self._stopping and not line.recorded:
-                return
-            log.warning("fetch.not_deployed", commit=commit, what=error.what, fix=error.fix)
-            if not line.recorded:
-                await record_failure(services, app, replace(wanted, commit=commit), error)
-            self._statuses.report(app, wanted, commit, "failure", error.what)
-        except Exception:
-            log.exception("fetch.not_deployed", commit=commit, what="the server failed")
-            self._statuses.report(app, wanted, commit, "failure", "gitdeploy itself failed.")
-
-    async def _came_later(self, app: str, wanted: Wanted, commit: str) -> None:
-        """The id that the sender was given isn't the deployment's: the branch stands elsewhere."""
-        if wanted.commit is None:
-            await self._remember(app, wanted.id, commit)
-            return
-        services = self._services
-        tell_superseded(services, app, wanted, commit)
-        error = GitdeployError(superseded_text(commit), "Look at that one.")
-        self._statuses.report(app, wanted, wanted.commit, "failure", error.what)
-        if await services.store.deployments.get(app, wanted.commit) is None:
-            await record_failure(services, app, wanted, error)
-
-    async def _adopt(self, app: str, result: FetchResult) -> None:
-        """The first branch that comes in becomes the deployment branch, as with a push."""
-        services = self._services
-        known = await services.store.apps.get(app)
-        settings = await services.store.apps.settings(app)
-        repository = services.repositories.open(app)
-        refs = await asyncio.to_thread(repository.refs)
-        plan = plan_push(
-            [RefUpdate(result.ref, result.old, result.new)],
-            [ref.removeprefix(HEADS) for ref in refs if ref.startswith(HEADS)],
-            configured_branch(None if known is None else known.branch, settings),
-        )
-        if plan.adopt:
-            await services.store.apps.update(app, {"branch": plan.branch})
-            await asyncio.to_thread(repository.set_head, plan.branch)
-
-
-def reach(services: Services, app: str) -> Reach:
-    """What an app may be fetched from, by the options as they are now."""
-    options, home = services.options, services.home
-    return Reach(
-        allow_private=options.allow_private_fetch,
-        ssh=SshFiles(DeployKey(home.app(app).ssh).private, home.known_hosts),
-        file_outside=home.root if options.allow_file_fetch else None,
-    )
 
 
 FETCHER = web.AppKey("fetcher", Fetcher)
