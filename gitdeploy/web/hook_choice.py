@@ -16,16 +16,17 @@ from gitdeploy.web.services import Services
 
 _REPOSITORY = "repourl"
 """Kudu's app setting (in lower case) with the address to fetch from instead of the one that a host
-gives; it may have credentials. What somebody asks for expressly goes before it."""
+gives; it may have credentials."""
 
 
 async def choose(
-    services: Services, app: App, changes: Sequence[Change], *, ssh: bool
+    services: Services, app: App, changes: Sequence[Change], *, ssh: bool, by_token: bool
 ) -> Push | Nothing:
     """The one change that deploys, with its branch and address; else why none does.
 
-    With `ssh` the address is the one for ssh, where the sender gives one. Raises Invalid where the
-    address is missing or can't be fetched from.
+    With `ssh` the address is the one for ssh, where the sender gives one. `by_token`: the caller
+    may deploy anything, so an address that is asked for expressly goes before the setting. Raises
+    Invalid where the address is missing or can't be fetched from.
     """
     pushes = [change for change in changes if isinstance(change, Push)]
     if not pushes:
@@ -46,7 +47,7 @@ async def choose(
     if ssh and not chosen.ssh_url:
         raise Invalid("The sender gives no ssh address.", "Leave out ssh=true.")
     url = chosen.ssh_url if ssh else chosen.url
-    if not ((ssh or chosen.explicit) and url):
+    if not (by_token and (ssh or chosen.explicit) and url):
         url = _configured(settings) or url or await services.store.origins.get(app.name) or ""
     _check(url, services)
     return msgspec.structs.replace(chosen, url=url)

@@ -10,7 +10,14 @@ import pytest
 
 from tests.integration.web.conftest import Client, Site
 from tests.integration.web.origin import Origin, served
-from tests.integration.web.test_hooks_in import DEPLOY, DEPLOYMENTS, event, until_complete
+from tests.integration.web.test_hooks_in import (
+    DEPLOY,
+    DEPLOYMENTS,
+    SECRET,
+    event,
+    send,
+    until_complete,
+)
 
 
 @pytest.fixture
@@ -97,8 +104,21 @@ async def test_the_setting_goes_before_what_a_host_says_but_not_before_an_expres
     assert (await until_complete(admin, answer.headers["Location"]))["status"] == 4
     commit = origin.commit("y")
     await admin.ask("POST", settings, {"RepoUrl": nowhere})
-    await admin.ask("POST", DEPLOY, {"format": "basic", "url": f"{origin.url}#main"})
+    express = {"format": "basic", "url": f"{origin.url}#main"}
+    await admin.ask("POST", DEPLOY, express)
     assert (await until_complete(admin, f"{DEPLOYMENTS}/{commit}"))["status"] == 4
+
+
+async def test_who_has_the_secret_alone_cannot_leave_the_repository_of_the_setting(
+    admin: Client, shop: Site, origin: Origin
+) -> None:
+    await admin.ask("PATCH", "/api/apps/shop", {"webhook_secret": SECRET, "branch": "main"})
+    await admin.ask("POST", "/apps/shop/api/settings", {"RepoUrl": origin.url})
+    stranger = admin.with_token(None)
+    commit = origin.commit("x")
+    express = {"format": "basic", "url": "https://host.invalid/evil.git#main"}
+    assert (await send(stranger, express, kind=None)).status == 202
+    assert (await until_complete(admin, f"{DEPLOYMENTS}/{commit}"))["active"]
 
 
 async def test_ssh_is_asked_for_in_the_address_of_the_webhook(
