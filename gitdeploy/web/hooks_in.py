@@ -61,7 +61,14 @@ async def deploy(request: web.Request) -> web.Response:
     try:
         app, body = await admitted(request, limit=LIMIT)
         delivery = await asyncio.to_thread(_understood, request, body)
-        push = await choose(services, app, delivery.changes, ssh=flag(request, "ssh"))
+        principal = access_of(request).principal
+        push = await choose(
+            services,
+            app,
+            delivery.changes,
+            ssh=flag(request, "ssh"),
+            by_token=principal is not None and principal.kind != "webhook",
+        )
         if isinstance(push, Nothing):
             return _nothing(request, app, delivery, push)
         refuse_locked(app)
@@ -142,7 +149,6 @@ async def _begin(request: web.Request, app: App, delivery: _Delivery, push: Push
         page=way.page(app.name),
     )
     at_once = await request.app[FETCHER].submit(app.name, wanted)
-    await services.store.origins.remember(app.name, without_credentials(push.url))
     services.events.app_log(app.name).info(
         "hook.received",
         sender=delivery.sender.name,
