@@ -72,7 +72,11 @@ def pending(
 
 
 def without_credentials(url: str) -> str:
-    """The URL without user and password."""
+    """The URL without user and password; over ssh the user says where, and stays."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else url
+    if not separator:
+        return url
+    user, at, host = host.rpartition("@")
+    kept = user.partition(":")[0] + at if scheme == "ssh" else ""
+    return f"{scheme}{separator}{kept}{host}{slash}{path}"
