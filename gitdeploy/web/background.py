@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
+_LONG = 1 << 16
 
 
 class Background:
@@ -39,3 +41,10 @@ class Background:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+
+async def apart(size: int, work: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+    """What a function makes of so many bytes: in a thread where others would wait for it."""
+    if size < _LONG:
+        return work(*arguments, **keywords)
+    return await asyncio.to_thread(work, *arguments, **keywords)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gitdeploy.store import App
 from gitdeploy.web.auth import access_of, check_throttle, count_failure
+from gitdeploy.web.background import apart
 from gitdeploy.web.bodies import whole
 from gitdeploy.web.errors import Unauthorized
 from gitdeploy.web.principal import webhook
@@ -31,7 +32,8 @@ async def admitted(request: web.Request, *, limit: int) -> tuple[App, bytes]:
     body = await whole(request, limit=limit, setting="the limit of webhooks")
     secret = app.webhook_secret if app is not None else None
     # Without a secret there is nothing to compare with; the work is done all the same.
-    good = proven(sender, headers, body, secret or "no secret") and secret is not None
+    good = await apart(len(body), proven, sender, headers, body, secret or "no secret")
+    good = good and secret is not None
     if offered and not good and (secret is not None or access.principal is None):
         count_failure(request)
         raise Unauthorized

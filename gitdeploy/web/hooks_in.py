@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ from gitdeploy.errors import Conflict, GitdeployError, Invalid, TooLarge
 from gitdeploy.store import App
 from gitdeploy.web.answers import as_json, text
 from gitdeploy.web.auth import access_of
+from gitdeploy.web.background import apart
 from gitdeploy.web.errors import RETRY_AFTER, Unauthorized, status_of
 from gitdeploy.web.fetching import FETCHER, Wanted, pending, without_credentials
 from gitdeploy.web.forwarded import way_in
@@ -60,7 +60,7 @@ async def deploy(request: web.Request) -> web.Response:
     services = services_of(request)
     try:
         app, body = await admitted(request, limit=LIMIT)
-        delivery = await asyncio.to_thread(_understood, request, body)
+        delivery = await apart(len(body), _understood, request, body)
         principal = access_of(request).principal
         push = await choose(
             services,
@@ -79,7 +79,7 @@ async def deploy(request: web.Request) -> web.Response:
 
 
 def _understood(request: web.Request, body: bytes) -> _Delivery:
-    """What the request says; in a thread of its own, as it may be long. Raises Invalid."""
+    """What the request says. Raises Invalid."""
     headers = request.headers
     payload = payload_of(body, request.content_type)
     sender = recognise(headers, payload)
