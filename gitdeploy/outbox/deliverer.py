@@ -13,9 +13,9 @@ from contextlib import suppress
 from gitdeploy.clock import Clock, rfc3339
 from gitdeploy.config import Options
 from gitdeploy.events import Events
-from gitdeploy.net import LookUp, Outcome, OutgoingRequest, send, shown, system_look_up
+from gitdeploy.net import LookUp, Outcome, OutgoingRequest, send, system_look_up
 from gitdeploy.outbox.formats import View, message
-from gitdeploy.outbox.trying import judged, unsendable
+from gitdeploy.outbox.trying import judged, place, unsendable
 from gitdeploy.store import Delivery, Hook, Store, Try
 
 _AT_ONCE = 32
@@ -183,7 +183,7 @@ class Deliverer:
             log.info("hook.delivered", status=tried.status, duration_ms=tried.duration_ms)
         elif tried.next_at is not None:
             at = rfc3339(tried.next_at)
-            log.warning("hook.delayed", url=shown(hook.url), what=what, next=at)
+            log.warning("hook.delayed", url=place(hook.url), what=what, next=at)
         else:
             fix = f"POST …/hooks/{hook.id}/deliveries/{delivery.n}/redeliver sends it again."
-            log.error("hook.given_up", url=shown(hook.url), what=what, fix=fix)
+            log.error("hook.given_up", url=place(hook.url), what=what, fix=fix)

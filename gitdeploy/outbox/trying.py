@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gitdeploy.net import Outcome
+from yarl import URL
+
+from gitdeploy.net import Outcome, shown
 from gitdeploy.net.mask import Mask, secrets_of
 from gitdeploy.outbox.backoff import next_try, retry_after
 from gitdeploy.store import Delivery, Hook, Try
@@ -13,7 +15,7 @@ def judged(hook: Hook, delivery: Delivery, outcome: Outcome, *, now: int, base: 
 
     What is kept of the answer has none of the hook's secrets. `base` is seconds to the second try.
     """
-    mask = Mask([hook.secret or "", hook.url, *secrets_of(hook.url)])
+    mask = Mask([hook.secret or "", hook.url, shown(hook.url), *secrets_of(hook.url)])
     next_at = None
     if not outcome.ok and not outcome.refused:
         next_at = next_try(
@@ -35,6 +37,14 @@ def judged(hook: Hook, delivery: Delivery, outcome: Outcome, *, now: int, base: 
         else None,
         duration_ms=round(outcome.duration * 1000, 1),
     )
+
+
+def place(url: str) -> str:
+    """Scheme, host and port of an address: whoever reads logs isn't to know the rest.
+
+    The path of an incoming webhook, of Slack's for one, lets anybody write there.
+    """
+    return str(URL(url).origin())
 
 
 def unsendable(failure: Exception, now: int) -> Try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gitdeploy.net import Outcome
-from gitdeploy.outbox.trying import judged, unsendable
+from gitdeploy.outbox.trying import judged, place, unsendable
 from gitdeploy.store import Delivery, Hook, Try
 
 NOW = 1_700_000_000_000_000
@@ -96,3 +96,21 @@ def test_what_cant_be_made_is_given_up() -> None:
     assert (tried.state, tried.next_at) == ("failed", None)
     assert tried.error is not None
     assert "inside" not in tried.error
+
+
+def test_an_error_that_names_the_address_is_kept_without_it() -> None:
+    url = "https://example.org/services/T0/XYZ?a=1"
+    error = "https://example.org/services/T0/XYZ?a=*** can't be asked: ValueError."
+    tried = verdict(answer(None, error=error), hook={"url": url})
+    assert tried.error == "*** can't be asked: ValueError."
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://ada:pw@example.org/services/T0/XYZ?a=1", "https://example.org"),
+        ("http://[2001:db8::1]:81/x", "http://[2001:db8::1]:81"),
+    ],
+)
+def test_logs_tell_the_host_of_an_address_alone(url: str, origin: str) -> None:
+    assert place(url) == origin
