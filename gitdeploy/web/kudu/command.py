@@ -39,7 +39,7 @@ async def run(request: web.Request) -> web.Response:
     if not services.options.allow_commands:
         raise Forbidden(
             "Commands are off on this server.",
-            "The operator turns them on with --allow-commands (allow_commands = true).",
+            "The operator turns them on with --allow-commands true.",
         )
     wanted: Command = await read_json(request, Command, limit=2 * _LONGEST)
     if not wanted.command.strip() or "\0" in wanted.command or len(wanted.command) > _LONGEST:
