@@ -14,7 +14,15 @@ import msgspec
 from gitdeploy.errors import Invalid
 from gitdeploy.web.senders.github import not_a_branch, other_event
 from gitdeploy.web.senders.payload import Envelope, decode
-from gitdeploy.web.senders.result import Nothing, Person, Push, as_message, commit_id, is_zero
+from gitdeploy.web.senders.result import (
+    Nothing,
+    Push,
+    address,
+    as_message,
+    called,
+    commit_id,
+    is_zero,
+)
 from gitdeploy.web.senders.sender import Change, Headers, Sender
 
 _HEADS = "refs/heads/"
@@ -33,15 +41,15 @@ class _Repository(msgspec.Struct, frozen=True):
 
 class _Commit(msgspec.Struct, frozen=True):
     commitId: str | None = None
-    comment: str | None = None
-    author: Person | None = None
+    comment: Any = None
+    author: Any = None
 
 
 class _Resource(msgspec.Struct, frozen=True):
     refUpdates: list[_RefUpdate] | None = None
     repository: _Repository | None = None
     commits: list[_Commit] | None = None
-    pushedBy: Person | None = None
+    pushedBy: Any = None
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -92,10 +100,10 @@ def _change(resource: _Resource, url: str, ssh_url: str, update: _RefUpdate) -> 
         ssh_url=ssh_url,
         branch=update.name.removeprefix(_HEADS),
         commit=commit,
-        author=author.called if author is not None else "",
-        author_email=author.address if author is not None else "",
+        author=called(author),
+        author_email=address(author),
         message=as_message(newest.comment) if newest is not None else "",
-        pusher=resource.pushedBy.called if resource.pushedBy is not None else "",
+        pusher=called(resource.pushedBy),
         sender="azure",
     )
 

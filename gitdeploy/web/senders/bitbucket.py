@@ -17,9 +17,9 @@ from gitdeploy.web.senders.github import other_event
 from gitdeploy.web.senders.payload import Envelope, decode
 from gitdeploy.web.senders.result import (
     Nothing,
-    Person,
     Push,
     as_message,
+    called,
     commit_id,
     first_text,
     one_line,
@@ -29,15 +29,10 @@ from gitdeploy.web.senders.sender import Change, Headers, Sender
 _FIX = "Let Bitbucket send its push event, unchanged."
 
 
-class _Author(msgspec.Struct, frozen=True):
-    raw: Any = None
-    user: Person | None = None
-
-
 class _Target(msgspec.Struct, frozen=True):
     hash: str | None = None
     message: Any = None
-    author: _Author | None = None
+    author: Any = None
 
 
 class _Ref(msgspec.Struct, frozen=True):
@@ -72,7 +67,7 @@ class _Repository(msgspec.Struct, frozen=True):
 class _Event(msgspec.Struct, frozen=True):
     push: _Pushed | None = None
     repository: _Repository | None = None
-    actor: Person | None = None
+    actor: Any = None
 
 
 def _read(headers: Headers, payload: bytes) -> list[Change]:
@@ -129,19 +124,17 @@ def _change(event: _Event, url: str, change: _Change) -> Change:
         author=author,
         author_email=address,
         message=as_message(target.message),
-        pusher=event.actor.called if event.actor is not None else "",
+        pusher=called(event.actor),
         sender="bitbucket",
     )
 
 
-def _author(author: _Author | None) -> tuple[str, str]:
+def _author(author: Any) -> tuple[str, str]:
     """Name and address out of `Name <address>`, which comes escaped for HTML at times."""
-    if author is None:
-        return "", ""
-    raw = html.unescape(author.raw) if isinstance(author.raw, str) else ""
-    name, _, rest = raw.partition("<")
-    called = author.user.called if author.user is not None else ""
-    return first_text((name, called)), first_text((rest.partition(">")[0],))
+    fields = author if isinstance(author, dict) else {}
+    raw = fields.get("raw")
+    name, _, rest = html.unescape(raw if isinstance(raw, str) else "").partition("<")
+    return first_text((name, called(fields.get("user")))), first_text((rest.partition(">")[0],))
 
 
 def _ssh(repository: _Repository | None, url: str) -> str:

@@ -6,11 +6,21 @@ clone from, then the address is the one that is known already.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from gitdeploy.errors import Invalid
 from gitdeploy.web.senders.github import not_a_branch
-from gitdeploy.web.senders.result import Nothing, Person, Push, as_message, commit_id, is_zero
+from gitdeploy.web.senders.result import (
+    Nothing,
+    Push,
+    address,
+    as_message,
+    called,
+    commit_id,
+    is_zero,
+)
 from gitdeploy.web.senders.sender import Change
 
 _HEADS = "refs/heads/"
@@ -37,8 +47,8 @@ class _Repository(msgspec.Struct, frozen=True):
 
 class _Commit(msgspec.Struct, frozen=True):
     id: str | None = None
-    message: str | None = None
-    author: Person | None = None
+    message: Any = None
+    author: Any = None
 
 
 class ServerEvent(msgspec.Struct, frozen=True):
@@ -47,7 +57,7 @@ class ServerEvent(msgspec.Struct, frozen=True):
     changes: list[_Change] | None = None
     refChanges: list[_Change] | None = None
     repository: _Repository | None = None
-    actor: Person | None = None
+    actor: Any = None
     commits: list[_Commit] | None = None
     toCommit: _Commit | None = None
 
@@ -81,10 +91,10 @@ def _change(event: ServerEvent, change: _Change) -> Change:
         ssh_url=ssh_url,
         branch=change.refId.removeprefix(_HEADS),
         commit=commit,
-        author=author.called if author is not None else "",
-        author_email=author.address if author is not None else "",
+        author=called(author),
+        author_email=address(author),
         message=as_message(newest.message) if newest is not None else "",
-        pusher=event.actor.called if event.actor is not None else "",
+        pusher=called(event.actor),
         sender="bitbucket",
     )
 

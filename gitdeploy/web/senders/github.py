@@ -6,6 +6,7 @@ docs.github.com, "Webhook events and payloads", push; "Validating webhook delive
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,9 +15,10 @@ from gitdeploy.web.senders.payload import Envelope, decode
 from gitdeploy.web.senders.proof import HUB
 from gitdeploy.web.senders.result import (
     Nothing,
-    Person,
     Push,
+    address,
     as_message,
+    called,
     commit_id,
     is_zero,
     one_line,
@@ -35,8 +37,8 @@ class _Repository(msgspec.Struct, frozen=True):
 
 class Commit(msgspec.Struct, frozen=True):
     id: str | None = None
-    message: str | None = None
-    author: Person | None = None
+    message: Any = None
+    author: Any = None
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -46,8 +48,8 @@ class _Event(msgspec.Struct, frozen=True):
     repository: _Repository | None = None
     head_commit: Commit | None = None
     commits: list[Commit] | None = None
-    pusher: Person | None = None
-    sender: Person | None = None
+    pusher: Any = None
+    sender: Any = None
 
 
 def read_push(name: str, payload: bytes) -> Push | Nothing:
@@ -72,10 +74,10 @@ def read_push(name: str, payload: bytes) -> Push | Nothing:
         ssh_url=ssh_url or "",
         branch=event.ref.removeprefix(_HEADS),
         commit=commit,
-        author=author.called if author is not None else "",
-        author_email=author.address if author is not None else "",
+        author=called(author),
+        author_email=address(author),
         message=as_message(newest.message) if newest is not None else "",
-        pusher=pusher.called if pusher is not None else "",
+        pusher=called(pusher),
         sender=name,
     )
 

@@ -6,12 +6,23 @@ by the secret token, or by a signing token, which signs as standardwebhooks.com 
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from gitdeploy.errors import Invalid
 from gitdeploy.web.senders.github import Commit, newest_of, not_a_branch, other_event
 from gitdeploy.web.senders.payload import Envelope, decode
-from gitdeploy.web.senders.result import Nothing, Push, as_message, commit_id, first_text, is_zero
+from gitdeploy.web.senders.result import (
+    Nothing,
+    Push,
+    address,
+    as_message,
+    called,
+    commit_id,
+    first_text,
+    is_zero,
+)
 from gitdeploy.web.senders.sender import Change, Headers, Sender
 
 _HEADS = "refs/heads/"
@@ -30,8 +41,8 @@ class _Event(msgspec.Struct, frozen=True):
     ref: str | None = None
     after: str | None = None
     checkout_sha: str | None = None
-    user_name: str | None = None
-    user_username: str | None = None
+    user_name: Any = None
+    user_username: Any = None
     project: _Project | None = None
     repository: _Project | None = None
     commits: list[Commit] | None = None
@@ -64,8 +75,8 @@ def _read_push(event: _Event) -> Push | Nothing:
         ssh_url=ssh_url,
         branch=event.ref.removeprefix(_HEADS),
         commit=commit,
-        author=author.called if author is not None else "",
-        author_email=author.address if author is not None else "",
+        author=called(author),
+        author_email=address(author),
         message=as_message(newest.message) if newest is not None else "",
         pusher=first_text((event.user_name, event.user_username)),
         sender="gitlab",

@@ -10,6 +10,16 @@ import msgspec
 
 _HEX = re.compile(r"[0-9a-f]{40}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NAMES = (
+    "displayName",
+    "display_name",
+    "full_name",
+    "name",
+    "nickname",
+    "username",
+    "login",
+    "uniqueName",
+)
 _LINE = 200
 _MESSAGE = 4000
 
@@ -41,39 +51,18 @@ class Nothing(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Person(msgspec.Struct, frozen=True):
-    """Who wrote or pushed: the fields' names of the senders. What isn't text counts as absent."""
+def called(person: Any) -> str:
+    """A name for people out of what a sender says of somebody, the full one first; or none."""
+    if not isinstance(person, dict):
+        return first_text((person,))
+    return first_text(person.get(key) for key in _NAMES)
 
-    name: Any = None
-    email: Any = None
-    username: Any = None
-    login: Any = None
-    full_name: Any = None
-    displayName: Any = None
-    display_name: Any = None
-    nickname: Any = None
-    uniqueName: Any = None
-    emailAddress: Any = None
 
-    @property
-    def called(self) -> str:
-        """A name for people: the full one first."""
-        return first_text(
-            (
-                self.displayName,
-                self.display_name,
-                self.full_name,
-                self.name,
-                self.nickname,
-                self.username,
-                self.login,
-                self.uniqueName,
-            )
-        )
-
-    @property
-    def address(self) -> str:
-        return first_text((self.email, self.emailAddress))
+def address(person: Any) -> str:
+    """Somebody's mail address, or none."""
+    if not isinstance(person, dict):
+        return ""
+    return first_text(person.get(key) for key in ("email", "emailAddress"))
 
 
 def commit_id(value: str | None) -> str | None:

@@ -69,10 +69,14 @@ def test_the_author_is_that_of_the_commit_where_there_is_no_head() -> None:
 def test_what_is_only_shown_may_be_missing_or_of_another_type() -> None:
     body = document("github_push")
     body["head_commit"]["author"] = {"name": 7, "email": None}
-    body["pusher"] = {}
+    body["pusher"] = 7
     body["after"] = "nonsense"
     read = push(body, PUSH)
     assert (read.author, read.author_email, read.pusher, read.commit) == ("", "", "", None)
+    body["pusher"] = "ada"
+    body["head_commit"] = {"message": ["x"], "author": []}
+    read = push(body, PUSH)
+    assert (read.author, read.message, read.pusher) == ("", "", "ada")
 
 
 @pytest.mark.parametrize(
