@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -24,8 +23,10 @@ from gitdeploy.config import Options
 from gitdeploy.deploy import generations
 from gitdeploy.deploy.action_secrets import Settled, check_used, settle
 from gitdeploy.deploy.generations import Made
+from gitdeploy.deploy.knownjobs import as_filed, find_job, given_settings, name_as_kept
+from gitdeploy.deploy.leftovers import Leftovers
 from gitdeploy.deploy.packing import Parcel
-from gitdeploy.errors import Conflict, Invalid, NotFound
+from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.events import Events
 from gitdeploy.home import Home, Kind
 from gitdeploy.jobs import Job, base_of, check_job_name, with_settings
@@ -56,7 +57,7 @@ class JobUploads:
         self._options = options
         self._supervisor = supervisor
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._tidying: dict[tuple[str, Kind, str, int], asyncio.Task[None]] = {}
+        self._leftovers = Leftovers(home, store, events, supervisor, lambda app: self._locks[app])
 
     async def start(self) -> None:
         """Finish what a crash cut off, and remove generations that nobody needs."""
@@ -64,15 +65,12 @@ class JobUploads:
             for value in await self._store.secrets.values(app.name):
                 self._events.redactor.add(value)
             await asyncio.to_thread(generations.remove_incoming, self._home.app(app.name))
-            await self._finish_deletions(app.name)
-            await self._tidy(app.name)
+            await self._leftovers.finish_deletions(app.name)
+            await self._leftovers.remove_generations(app.name)
 
     async def close(self) -> None:
         """Leave the generations that are still lived in to the next start."""
-        tasks = list(self._tidying.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._leftovers.close()
 
     async def forget(self, app: str) -> None:
         """The app is being deleted: returns when no change to its jobs is under way any more."""
@@ -92,7 +90,7 @@ class JobUploads:
         """
         check_job_name(name)
         async with self._turn(app):
-            name = self._known_as(app, kind, name)
+            name = name_as_kept(self._supervisor, app, kind, name)
             paths, limits = self._home.app(app), ZipLimits.of(self._options)
             try:
                 made = await asyncio.to_thread(generations.make, paths, kind, name, parcel, limits)
@@ -110,7 +108,7 @@ class JobUploads:
                 prepared = await self._prepare(upload)
                 await _to_the_end(self._put(upload, made, prepared))
             finally:
-                await self._tidy(app)
+                await self._leftovers.remove_generations(app)
         return name
 
     async def delete(self, app: str, kind: Kind, name: str) -> bool:
@@ -120,7 +118,7 @@ class JobUploads:
         the next deployment brings it again. Without a job what an earlier one left goes.
         """
         async with self._turn(app):
-            job = self._find(app, kind, name)
+            job = find_job(self._supervisor, app, kind, name)
             if job is None:
                 try:
                     check_job_name(name)
@@ -136,7 +134,7 @@ class JobUploads:
         the job would have nothing to run any more.
         """
         async with self._turn(app):
-            job = self._find(app, kind, name)
+            job = find_job(self._supervisor, app, kind, name)
             if job is None:
                 raise NotFound(f"{app} has no {kind} job {name[:100]!r}.")
             settled = settle(kind, job.name, raw)
@@ -144,7 +142,7 @@ class JobUploads:
                 raise settled.wrong[0]
             self._hide(settled)
             await self._check_used(app, kind, job.name, settled)
-            filed = await self._as_filed(app, job)
+            filed = await as_filed(self._store, app, job)
             body = json.dumps(settled.raw, ensure_ascii=False)
             if job.runnable and not with_settings(filed, body).runnable:
                 raise Invalid(
@@ -157,7 +155,7 @@ class JobUploads:
     async def _prepare(self, upload: Upload) -> Prepared | None:
         """See a replacement live; None where there is nothing that it replaces."""
         app, key = upload.app, (upload.kind, upload.name)
-        old = self._find(app, *key)
+        old = find_job(self._supervisor, app, *key)
         if upload.kind != "continuous" or old is None or not old.runnable:
             return None
 
@@ -175,7 +173,7 @@ class JobUploads:
         app, kind, name = upload.app, upload.kind, upload.name
         log = self._events.app_log(app)
         try:
-            given = await self._settings_of(app, kind, name)
+            given = await given_settings(self._store, app, kind, name)
             stays = given is not None and given.base == base_of(made.job)
             keep = set(made.settled.used)
             if given is not None and stays:
@@ -198,27 +196,10 @@ class JobUploads:
         release = None if job is None else await self._store.releases.active(app)
         number = None if release is None else release.number
         await self._store.uploads.remove(app, kind, name, release=number)
-        await self._finish_deletion(app, kind, name)
-        await self._tidy(app)
+        await self._leftovers.finish_deletion(app, kind, name)
+        await self._leftovers.remove_generations(app)
         if job is not None:
             self._events.app_log(app).info("job.deleted", kind=kind, job=name)
-
-    async def _finish_deletions(self, app: str) -> None:
-        """Of jobs whose DELETE a crash or a failure cut off."""
-        for kind, name in await self._store.uploads.deletions(app):
-            await self._finish_deletion(app, kind, name)
-            self._events.app_log(app).info("job.deleted", kind=kind, job=name)
-
-    async def _finish_deletion(self, app: str, kind: Kind, name: str) -> None:
-        """Stop what the store has as deleted; remove its data and history, and that it is so."""
-        paths = self._home.app(app)
-
-        async def forget() -> None:
-            for gone in (paths.executions(kind, name), paths.job_data(kind, name)):
-                await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
-            await self._store.executions.forget_job(app, kind, name)
-
-        await self._supervisor.forget_job(app, kind, name, forget)
 
     async def _put_settings(self, row: SettingsRow, settled: Settled) -> None:
         await self._store.uploads.put_settings(row, secrets=settled.secrets, keep=settled.used)
@@ -232,7 +213,7 @@ class JobUploads:
         async with self._locks[app]:
             if await self._store.apps.get(app) is None:
                 raise NotFound(f"There is no app {app!r}.")
-            await _to_the_end(self._finish_deletions(app))
+            await _to_the_end(self._leftovers.finish_deletions(app))
             yield
 
     def _hide(self, settled: Settled) -> None:
@@ -243,59 +224,6 @@ class JobUploads:
         if settled.used:
             known = await self._store.secrets.names(app)
             check_used(settled, known, below=f"{kind}/{name}/")
-
-    async def _settings_of(self, app: str, kind: Kind, name: str) -> SettingsRow | None:
-        """Settings that were given over the API."""
-        rows = await self._store.uploads.settings(app)
-        return next((row for row in rows if (row.kind, row.name) == (kind, name)), None)
-
-    async def _as_filed(self, app: str, job: Job) -> Job:
-        """The job with the settings of its own settings.job."""
-        for upload in await self._store.uploads.all(app):
-            if (upload.kind, upload.name) == job.key:
-                return msgspec.json.decode(upload.body, type=Job)
-        for row in await self._store.jobs.desired(app):
-            if (row.kind, row.name) == job.key:
-                return msgspec.json.decode(row.body, type=Job)
-        return job
-
-    def _find(self, app: str, kind: Kind, name: str) -> Job | None:
-        folded = name.casefold()
-        for view in self._supervisor.jobs(app):
-            if view.job.kind == kind and view.job.name.casefold() == folded:
-                return view.job
-        return None
-
-    def _known_as(self, app: str, kind: Kind, name: str) -> str:
-        """The name in the spelling that is kept. Raises Conflict."""
-        other: Kind = "triggered" if kind == "continuous" else "continuous"
-        if self._find(app, other, name) is not None:
-            raise Conflict(
-                f"{app} has a {other} job {name}.",
-                f"Delete it first, or give this {kind} one another name.",
-            )
-        found = self._find(app, kind, name)
-        return name if found is None else found.name
-
-    async def _tidy(self, app: str) -> None:
-        """Remove generations that don't count; those that are lived in once they are left."""
-        rows = await self._store.uploads.all(app)
-        current: set[tuple[Kind, str, int]] = {(u.kind, u.name, u.generation) for u in rows}
-        used = self._supervisor.uploads_in_use(app)
-        await asyncio.to_thread(generations.remove_others, self._home.app(app), current | used)
-        for each in used - current:
-            key = (app, *each)
-            if key not in self._tidying:
-                self._tidying[key] = asyncio.create_task(self._tidy_later(*key))
-
-    async def _tidy_later(self, app: str, kind: Kind, name: str, generation: int) -> None:
-        try:
-            await self._supervisor.wait_left(app, kind, name, generation)
-        finally:
-            self._tidying.pop((app, kind, name, generation), None)
-        async with self._locks[app]:
-            if await self._store.apps.get(app) is not None:
-                await self._tidy(app)
 
 
 def swap_error(error: SwapFailed) -> Invalid:
