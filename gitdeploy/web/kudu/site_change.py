@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -19,8 +15,6 @@ from gitdeploy.web.auth import app_of, principal_of
 from gitdeploy.web.errors import status_of
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.services import services_of
-
-T = TypeVar("T")
 
 
 def check_unlocked(request: web.Request, *, wait_turn: bool) -> None:
@@ -60,9 +54,8 @@ async def begin(
 
 async def live(request: web.Request, row: store.Deployment) -> store.Deployment:
     """Wait until the change is in effect. Raises what kept it from that, with its address."""
-    services = services_of(request)
     try:
-        return await services.background.complete(services.deployer.outcome(row))
+        return await services_of(request).deployer.outcome(row)
     except GitdeployError as error:
         raise _told(request, row, error) from error
 
@@ -81,11 +74,3 @@ def _told(
     way = way_in(request, services_of(request).options.scm_domain)
     told.deployment = way.api(row.app, "deployments", row.id)  # type: ignore[attr-defined]
     return told
-
-
-async def with_file(file: Path, work: Coroutine[Any, Any, T]) -> T:
-    """Work on a file that came in, which is removed afterwards."""
-    try:
-        return await work
-    finally:
-        await asyncio.to_thread(file.unlink, missing_ok=True)

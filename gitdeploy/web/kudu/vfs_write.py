@@ -117,13 +117,14 @@ async def _put_data(request: web.Request, parts: list[str]) -> web.Response:
         await in_turn(request, lambda: placing.make_folder(root, parts))
         return web.Response(status=201)
     file = await receive(request)
-    try:
-        created, modified, tag = await in_turn(
-            request,
-            lambda: placing.put_file(root, parts, file, lambda tag: check_write(request, tag)),
-        )
-    finally:
-        file.unlink(missing_ok=True)
+
+    def work() -> tuple[bool, int, str]:
+        try:
+            return placing.put_file(root, parts, file, lambda tag: check_write(request, tag))
+        finally:
+            file.unlink(missing_ok=True)
+
+    created, modified, tag = await in_turn(request, work)
     return _written(created, tag, modified)
 
 
