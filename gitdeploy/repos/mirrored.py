@@ -16,7 +16,7 @@ from gitdeploy.repos.repository import Repository
 from gitdeploy.repos.types import ZERO, RefUpdate
 
 TAGS = "refs/tags/"
-_MOST = 1000  # of one fetch; the next one takes the rest
+_MOST = 10_000  # of one fetch; the next one takes the rest
 _HEAD = b"PACK" + (2).to_bytes(4, "big") + (0).to_bytes(4, "big")
 EMPTY_PACK = _HEAD + hashlib.sha1(_HEAD).digest()  # noqa: S324 git's format
 
@@ -46,12 +46,12 @@ def tags_that_differ(
 
 def tags_to_ask_for(repository: Repository, tags: Sequence[Tag]) -> list[str]:
     """Tag objects that the branch's pack wouldn't bring, as what they point at is here already."""
+    annotated = [tag for tag in tags if tag.target != tag.update.new]
+    here = _present(repository, annotated)
     wanted = (
         tag.update.new
-        for tag in tags
-        if tag.target != tag.update.new
-        and repository.has_commit(tag.target)
-        and not _has(repository, tag.update.new)
+        for tag in annotated
+        if tag.target in here and tag.update.new not in here and repository.has_commit(tag.target)
     )
     return list(dict.fromkeys(wanted))[:_MOST]
 
@@ -60,14 +60,16 @@ def tags_that_fit(
     repository: Repository, tags: Sequence[Tag], done: Set[RefUpdate]
 ) -> list[RefUpdate]:
     """The updates of tags whose commit and own object are here now."""
+    others = [tag for tag in tags if tag.update not in done]
+    here = _present(repository, others)
     return [
         tag.update
-        for tag in tags
-        if tag.update not in done
-        and repository.has_commit(tag.target)
-        and _has(repository, tag.update.new)
+        for tag in others
+        if tag.target in here and tag.update.new in here and repository.has_commit(tag.target)
     ][:_MOST]
 
 
-def _has(repository: Repository, oid: str) -> bool:
-    return repository.objects.has(bytes.fromhex(oid))
+def _present(repository: Repository, tags: Sequence[Tag]) -> set[str]:
+    """Which of the objects that tags name are stored; one look for all."""
+    named = {bytes.fromhex(oid) for tag in tags for oid in (tag.target, tag.update.new)}
+    return {oid.hex() for oid in repository.objects.present(named)} if named else set()
