@@ -20,7 +20,7 @@ from tests.scenarios.actors import ADMIN, Developer, Server
 from tests.scenarios.kudu_client import zipped
 from tests.scenarios.npm_project import PROJECT, installed
 
-KUDU_API = ("command", "deployment", "diagnostics", "environment", "extensions", "logs",
+KUDU_API = ("command", "deployment", "diagnostics", "dump", "environment", "extensions", "logs",
             "scm", "settings", "sshkey", "vfs", "webjobs", "zip")  # fmt: skip
 AZURE_ACTIONS = ("facts", "zipdeploy", "publish", "history", "files", "command", "absent")
 DOMAIN = "azurewebsites.net"

@@ -56,13 +56,13 @@ async def get(request: web.Request) -> web.StreamResponse:
     active = None if site is None else await active_site(services, request.match_info["app"])
     if site is None or active is None:
         pieces: AsyncIterator[bytes] = pack_tree(tree, parts, services, request.app[MEASURES])
-        return await _send(request, pieces, headers)
+        return await send(request, pieces, headers)
     fd = await asyncio.to_thread(site_directory, active, site)
     if fd is None:
         raise nothing_at(parts)
     try:
         # by its descriptor: the very directory that was judged
-        return await _send(request, stream(Path(f"/proc/self/fd/{fd}")), headers)
+        return await send(request, stream(Path(f"/proc/self/fd/{fd}")), headers)
     finally:
         os.close(fd)
 
@@ -105,9 +105,10 @@ async def _unpack(request: web.Request, parts: list[str]) -> None:
     await in_turn(request, work)
 
 
-async def _send(
+async def send(
     request: web.Request, pieces: AsyncIterator[bytes], headers: dict[str, str]
 ) -> web.StreamResponse:
+    """Answer with a zip that is made while it is sent; a client that leaves ends the making."""
     response = web.StreamResponse(headers=headers)
     async with aclosing(pieces) as packed:  # type: ignore[type-var]
         await response.prepare(request)

@@ -5,24 +5,42 @@ from __future__ import annotations
 import asyncio
 import time
 import zipfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Protocol
 
 from gitdeploy.errors import NotFound
 from gitdeploy.logs import Measures
 from gitdeploy.web.files import DIRECTORY, LINK, Listed
-from gitdeploy.web.kudu.found import FoundFile, close, opened
-from gitdeploy.web.kudu.tree import Tree
+from gitdeploy.web.kudu.found import Found, FoundFile, close, opened
 from gitdeploy.web.services import Services
 
 _PIECE = 128 << 10
 _EARLIEST, _LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # what DOS can say
 
 
+class Files(Protocol):
+    """What can be packed: a Tree, or a part of one."""
+
+    async def find(self, parts: list[str]) -> Found | None:
+        """A directory's entries, or what its file is. Raises NotFound."""
+
+
+Through = Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes, None]]
+
+
 async def pack_tree(
-    tree: Tree, parts: list[str], services: Services, measures: Measures
+    tree: Files,
+    parts: list[str],
+    services: Services,
+    measures: Measures,
+    *,
+    through: Through | None = None,
 ) -> AsyncGenerator[bytes, None]:
-    """The pieces of the zip: folders and files; links are left out, as is what vanishes."""
+    """The pieces of the zip: folders and files; links are left out, as is what vanishes.
+
+    What is in each file goes `through` something first, where that is given.
+    """
     sink = _Sink()
     archive = zipfile.ZipFile(sink, "w")  # type: ignore[call-overload]
     waiting: list[tuple[str, Listed]] = await _entries(tree, parts, "")
@@ -41,7 +59,8 @@ async def pack_tree(
             if found is None or isinstance(found, list):
                 continue
             try:
-                async with aclosing(_pack(archive, path, found, services, measures)) as packing:
+                filling = _pack(archive, path, found, services, measures, through)
+                async with aclosing(filling) as packing:
                     async for _ in packing:
                         if sink.size >= _PIECE:
                             yield sink.take()
@@ -51,7 +70,7 @@ async def pack_tree(
     yield sink.take()
 
 
-async def _entries(tree: Tree, parts: list[str], above: str) -> list[tuple[str, Listed]]:
+async def _entries(tree: Files, parts: list[str], above: str) -> list[tuple[str, Listed]]:
     """What is in a directory, the last one first."""
     found = await tree.find(parts)
     close(found)
@@ -64,13 +83,15 @@ async def _pack(
     found: FoundFile,
     services: Services,
     measures: Measures,
+    through: Through | None,
 ) -> AsyncGenerator[None, None]:
     """Write one file; yields whenever a little was written."""
     entity, _ = await opened(found, services, measures)
     info = _info(path, entity.modified, folder=False)
     info.file_size = entity.size
     with archive.open(info, "w") as out:
-        async with aclosing(entity.read(0, entity.size)) as pieces:
+        read = entity.read(0, entity.size)
+        async with aclosing(read if through is None else through(read)) as pieces:
             async for piece in pieces:
                 await asyncio.to_thread(out.write, piece)
                 yield
