@@ -91,6 +91,7 @@ class Watcher:
         self._inotify: Inotify | None = None
         self._watched: dict[str, Watched] = {}
         self._by_descriptor: dict[int, Watched] = {}
+        self._listening: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.closed = False
 
@@ -102,17 +103,17 @@ class Watcher:
             except OSError as error:
                 self._say_polling(error)
             else:
-                self._own(self._events(self._inotify))
+                self._listening = self._own(self._events(self._inotify))
         for watched in list(self._watched.values()):
             self._tick(watched)
 
     async def close(self) -> None:
-        """Write what the indexes lack, let all waiting readers go."""
+        """Finish the trims that are under way, write what the indexes lack, let all waiting
+        readers go."""
         self.closed = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._listening is not None:
+            self._listening.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for watched in list(self._watched.values()):
             if watched.timer is not None:
                 watched.timer.cancel()
@@ -309,10 +310,11 @@ class Watcher:
                 fix="Raise fs.inotify.max_user_watches or max_user_instances with sysctl.",
             )
 
-    def _own(self, work: Coroutine[None, None, None]) -> None:
+    def _own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

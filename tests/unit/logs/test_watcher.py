@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import threading
 import time
 
 import pytest
@@ -65,14 +66,40 @@ async def test_a_long_stream_is_trimmed_and_it_is_said_how_much(logs, execution)
     await eventually(
         lambda: path.stat().st_size - read_trimmed(path).offset <= 200_000 + trimming.BLOCK
     )
-    note = read_trimmed(path)
     await watcher.close()
+    note = read_trimmed(path)
     said = logs.records("log.trimmed")
     assert sum(int(str(record["lines"])) for record in said) == note.lines == note.bytes // 100
     assert said[-1]["app"] == "demo"
     assert path.stat().st_size == 1_000_000
     assert path.stat().st_blocks * 512 < 400_000
     assert all(offset > note.offset - 200_000 for _, offset, _ in entries(execution))
+
+
+async def test_a_trim_that_is_under_way_at_the_end_is_finished_and_said(
+    logs, execution, monkeypatch
+) -> None:
+    punch, started = trimming.punch, threading.Event()
+
+    def slowly(fd: int, start: int, end: int) -> None:
+        started.set()
+        time.sleep(0.2)
+        punch(fd, start, end)
+
+    monkeypatch.setattr(trimming, "punch", slowly)
+    watcher = Watcher(logs.log, retention=20_000)
+    await watcher.start()
+    watcher.watch(execution.directory)
+    execution.write(b"x" * 99_999 + b"\n")
+    execution.write(b"x\n" * 10_000)
+    await eventually(started.is_set)
+    await watcher.close()
+    note = read_trimmed(execution.directory / "stdout")
+    (said,) = logs.records("log.trimmed")
+    assert (said["bytes"], said["lines"]) == (note.bytes, note.lines)
+    assert note.lines > 1
+    with (execution.directory / "stdout").open("rb") as file:
+        assert file.read(4096) == bytes(4096)
 
 
 async def test_a_file_system_without_holes_is_said_once(logs, execution, monkeypatch) -> None:
