@@ -72,15 +72,19 @@ def _shareable(package: dict[str, Any], lock: dict[str, Any]) -> bool:
 
     Scripts and plugins may do anything; a class map is made from the site's own files.
     """
-    if package.get("scripts") or package.get("config", {}).keys() & {"vendor-dir", "bin-dir"}:
+    config = package.get("config") or {}
+    if package.get("scripts") or not isinstance(config, dict):
+        return False
+    if config.keys() & {"vendor-dir", "bin-dir"} or config.get("optimize-autoloader"):
         return False
     for section in ("autoload", "autoload-dev"):
         if isinstance(autoload := package.get(section), dict) and "classmap" in autoload:
             return False
-    if package.get("config", {}).get("optimize-autoloader"):
-        return False
     for key in ("packages", "packages-dev"):
-        for each in lock.get(key) or ():
+        packages = lock.get(key) or ()
+        for each in packages if isinstance(packages, list) else ():
+            if not isinstance(each, dict):
+                return False
             kind, dist = each.get("type"), each.get("dist")
             if kind == "composer-plugin" or (isinstance(dist, dict) and dist.get("type") == "path"):
                 return False

@@ -156,7 +156,8 @@ def _from_pipfile(site: Path) -> Needs | None:
 
 def _is_application(data: dict[str, Any]) -> bool:
     """Whether poetry is told to install what is needed and not the site (`package-mode`)."""
-    poetry = data.get("tool", {}).get("poetry", {})
+    tools = data.get("tool")
+    poetry = tools.get("poetry") if isinstance(tools, dict) else None
     return isinstance(poetry, dict) and poetry.get("package-mode") is False
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gitdeploy.deploy.builds.space import MAKE_ROOM, no_space
+from gitdeploy.deploy.builds.space import MAKE_ROOM, is_full, no_space
 from gitdeploy.deploy.context import Context
 from gitdeploy.deploy.errors import DeployError
 from gitdeploy.errors import GitdeployError
@@ -33,6 +33,8 @@ _IDLE = 60.0
 _TAIL = 20
 _MAX_OUTPUT = 64 << 20  # bytes of output of one command; more is a build gone wild
 _MAX_LINE = 8 << 10
+_END_TO_BE = "end.json.new"
+_END_SIZE = 256  # bytes, held ready in case that the build fills the disk
 _LAST_LINES = 10.0  # seconds that reading the rest of the output may take
 _LOOK = 1.0  # seconds between two looks at how far the output is
 
@@ -95,12 +97,21 @@ class BuildRunner:
         if code != 0:
             what = f"{shown} ended with {_exit(code)}"
             if (full := no_space(self.ctx.paths.root, tail)) is not None:
+                await self._make_room()
                 raise DeployError(f"{what}: {full}.", MAKE_ROOM, tail=tail)
             raise DeployError(f"{what}.", "Mend the build, commit and push again.", tail=tail)
+
+    async def _make_room(self) -> None:
+        """Give up what clients keep for later builds where nothing else can be written any more."""
+        paths = self.ctx.paths
+        if is_full(paths.root):
+            await in_thread(lambda: shutil.rmtree(paths.cache, ignore_errors=True))
 
     async def _spawn(self, command: Command, directory: Path, shown: str) -> Handle:
         output = directory / "stdout"
         output.touch(mode=0o600)
+        with (directory / _END_TO_BE).open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _END_SIZE)
         spec = Spec(
             argv=command.argv,
             cwd=command.cwd,
@@ -164,10 +175,10 @@ class BuildRunner:
         await self.ctx.tools.holders.kill_tree(handle)
         code = await self.ctx.tools.holders.wait(handle)
         end = {"exit_code": code, "ended_at": self.ctx.tools.clock.now()}
-        new = directory / "end.json.new"
-        with contextlib.suppress(OSError):  # on a full disk the reader is given up on below
-            new.write_bytes(msgspec.json.encode(end))
-            new.rename(directory / "end.json")
+        with contextlib.suppress(OSError):  # the reader is given up on below
+            with (directory / _END_TO_BE).open("r+b") as file:
+                file.truncate(file.write(msgspec.json.encode(end)))
+            (directory / _END_TO_BE).rename(directory / "end.json")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(follower, _LAST_LINES)
         return code

@@ -13,6 +13,7 @@ from gitdeploy.deploy.releases import (
     discard_log,
     discard_release,
     discard_strays,
+    discard_unused,
     empty_trash,
     flush,
     is_whole,
@@ -93,6 +94,19 @@ def test_environments_that_nothing_needs_go(paths):
         (paths.environments / name).mkdir(parents=True)
     assert discard_environments(paths, ["b"]) == ["a"]
     assert [p.name for p in paths.environments.iterdir()] == ["b"]
+
+
+def test_what_no_build_used_for_long_goes_and_what_is_not_whole(paths):
+    now, day = 1_800_000_000, 86_400
+    for place, age in (("modules/old", 31), ("modules/used", 29), ("modules/half.new", 0)):
+        (paths.root / place).mkdir(parents=True)
+        os.utime(paths.root / place, (now - age * day,) * 2)
+    paths.cache.mkdir()
+    os.utime(paths.cache, (now - 29 * day,) * 2)
+    assert sorted(discard_unused(paths, now=now, days=30)) == ["half.new", "old"]
+    assert paths.cache.is_dir()
+    assert discard_unused(paths, now=now + 2 * day, days=30) == ["used", "cache"]
+    assert discard_unused(paths, now=now, days=30) == []
 
 
 def test_flushing_reaches_the_disk_or_says_why(paths, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gitdeploy.jobs import Job, with_identity
 
@@ -80,6 +81,13 @@ def test_settings_and_environment_count() -> None:
         app_settings={"b": "2", "a": "1"}
     )
     assert identity(environment="e1") != identity(environment="e2")
+
+
+def test_an_environment_of_its_own_counts_in_place_of_the_sites() -> None:
+    own = replace(JOB, environment="own")
+    assert identity(job=own, environment="a") == identity(job=own, environment="b")
+    assert identity(job=own) != identity(job=replace(JOB, environment="other"))
+    assert identity(job=own) != identity()
 
 
 def test_a_name_alone_makes_it_another_job() -> None:

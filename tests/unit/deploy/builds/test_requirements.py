@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitdeploy.deploy.builds.requirements import python_needs
+from gitdeploy.deploy.builds.requirements import python_needs, requirements_needs
 from gitdeploy.deploy.errors import DeployError
 
 MANIFEST = {"libs/foo/pyproject.toml": (0o100644, "a"), "App_Data/jobs/x/run.py": (0o100644, "b")}
@@ -120,3 +120,69 @@ def test_requirements_that_are_not_utf8_are_named(tmp_path):
     (tmp_path / "requirements.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(DeployError, match=r"requirements.txt isn't UTF-8"):
         python_needs(tmp_path, MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "arguments", "package"),
+    [
+        ('[project]\nname="x"\ndependencies=["a"]\n', ("--", "a"), False),
+        ('[build-system]\nrequires=[]\n[tool.poetry]\nname="x"\n', (".",), True),
+        ("[tool.poetry]\npackage-mode = false\n", None, False),
+        ("[build-system]\nrequires=[]\n[tool.poetry]\npackage-mode = false\n", None, False),
+    ],
+)
+def test_without_poetry_its_lock_file_leaves_what_pip_understands(
+    tmp_path, pyproject, arguments, package
+):
+    write(tmp_path, pyproject_toml=pyproject)
+    (tmp_path / "poetry.lock").write_text('[[package]]\nname = "a"\nversion = "1"\n')
+    found = needs(tmp_path)
+    assert (found.source, found.arguments, found.package) == ("poetry.lock", arguments, package)
+    (tmp_path / "poetry.lock").write_text('[[package]]\nname = "a"\nversion = "2"\n')
+    assert needs(tmp_path).digest != found.digest
+
+
+def test_a_path_that_poetry_locked_counts_by_its_files(tmp_path):
+    write(tmp_path, pyproject_toml='[project]\nname="x"\ndependencies=["a"]\n')
+    (tmp_path / "poetry.lock").write_text(
+        '[[package]]\nname = "a"\nversion = "1"\n[package.source]\ntype = "directory"\nurl = "lib"\n'
+    )
+    one, two = (python_needs(tmp_path, {"lib/a.py": (0o100644, blob)}) for blob in "12")
+    assert one.digest != two.digest
+
+
+def test_a_pipfile_decides_where_neither_requirements_nor_a_lock_file_does(tmp_path):
+    (tmp_path / "Pipfile").write_text('[packages]\na = "*"\n')
+    assert (needs(tmp_path).source, needs(tmp_path).arguments) == ("Pipfile", None)
+    (tmp_path / "Pipfile.lock").write_text('{"default": {"a": {"version": "==1"}}}')
+    assert (needs(tmp_path).source, needs(tmp_path).lines) == ("Pipfile.lock", ("a==1",))
+    write(tmp_path, pyproject_toml='[project]\nname="x"\ndependencies=["a"]\n')
+    assert needs(tmp_path).source == "Pipfile.lock"
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    assert needs(tmp_path).source == "uv.lock"
+    (tmp_path / "requirements.txt").write_text("a\n")
+    assert needs(tmp_path).source == "requirements.txt"
+
+
+def test_the_paths_of_a_jobs_requirements_begin_in_its_folder(tmp_path):
+    job = tmp_path / "jobs" / "x"
+    job.mkdir(parents=True)
+    (job / "requirements.txt").write_text("./lib\n")
+    manifest = {"jobs/x/lib/a.py": (0o100644, "1"), "lib/a.py": (0o100644, "2")}
+    first = requirements_needs(tmp_path, manifest, "jobs/x")
+    elsewhere = {**manifest, "lib/a.py": (0o100644, "3")}
+    assert requirements_needs(tmp_path, elsewhere, "jobs/x") == first
+    own = {**manifest, "jobs/x/lib/a.py": (0o100644, "4")}
+    assert requirements_needs(tmp_path, own, "jobs/x").digest != first.digest
+
+
+def test_an_editable_install_of_a_job_counts_the_jobs_files_too(tmp_path):
+    job = tmp_path / "App_Data" / "jobs" / "continuous" / "x"
+    job.mkdir(parents=True)
+    (job / "requirements.txt").write_text("-e .\n")
+    folder = "App_Data/jobs/continuous/x"
+    one, two = (
+        requirements_needs(tmp_path, {f"{folder}/a.py": (0o100644, blob)}, folder) for blob in "12"
+    )
+    assert one.bound
+    assert one.digest != two.digest
