@@ -153,6 +153,7 @@ def discard_log(paths: AppHome, deployment: str) -> None:
 def clear_cache(paths: AppHome) -> None:
     """Remove what builds keep to be faster; blocks. No build may run: it has its HOME there."""
     _discard(paths, paths.cache)
+    _discard(paths, paths.modules)  # releases have links or copies of their own
     empty_trash(paths)
 
 

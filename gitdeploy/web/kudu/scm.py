@@ -10,16 +10,20 @@ from aiohttp import web
 
 from gitdeploy.clock import to_datetime
 from gitdeploy.deploy import clear_cache
+from gitdeploy.deploy.content import WholeSite
 from gitdeploy.errors import Conflict
 from gitdeploy.repos import Caller, set_aside
 from gitdeploy.web.answers import as_json, no_content
 from gitdeploy.web.auth import access_of, principal_of
-from gitdeploy.web.errors import Unsupported
 from gitdeploy.web.forwarded import client_address, way_in
+from gitdeploy.web.incoming import spare
 from gitdeploy.web.kudu.paths import API, spellings
+from gitdeploy.web.kudu.site_change import begin, check_unlocked, live
 from gitdeploy.web.requests import flag
 from gitdeploy.web.route import NO_CONTENT, Answer, Param, Route
 from gitdeploy.web.services import Services, services_of
+
+_NOTHING = b"PK\x05\x06" + bytes(18)  # a zip without files
 
 
 class RepositoryInfo(msgspec.Struct, frozen=True):
@@ -36,16 +40,16 @@ async def info(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Make the repository as new for clients; releases, jobs and settings stay as in Kudu."""
+    """Make the repository as new for clients; releases, jobs and settings stay as in Kudu.
+
+    With `deleteWebRoot` the site becomes empty too, by a deployment that can be rolled back.
+    """
     services, app = services_of(request), request.match_info["app"]
-    if flag(request, "deleteWebRoot"):
-        raise Unsupported(
-            "The site isn't removed together with its repository.",
-            f"Deploy a zip with nothing in it, or DELETE /api/apps/{app}.",
-        )
-    _refuse_busy(services, app)
+    check_unlocked(request, wait_turn=False)
     repository = services.repositories.open(app)
     caller = Caller(who=principal_of(request).who, address=client_address(request))
+    if flag(request, "deleteWebRoot"):
+        await _empty_site(request)
     name = to_datetime(services.clock.now()).strftime("%Y%m%dT%H%M%S.%fZ")
 
     async def work() -> None:
@@ -56,6 +60,14 @@ async def delete(request: web.Request) -> web.Response:
 
     await services.background.complete(work())
     return no_content()
+
+
+async def _empty_site(request: web.Request) -> None:
+    file = spare(request)
+    await asyncio.to_thread(file.write_bytes, _NOTHING)
+    content, message = WholeSite(file, name="nothing"), "DELETE scm with deleteWebRoot"
+    row = await begin(request, content, trigger="zip", wait_turn=False, message=message)
+    await live(request, row)
 
 
 async def clean(request: web.Request) -> web.Response:
@@ -94,7 +106,7 @@ ROUTES = (
         scope="admin",
         summary="Make the repository empty for clients; its refs are kept below refs/gitdeploy.",
         tag="git",
-        query=(Param("deleteWebRoot", "Refused: the site stays.", "boolean"),),
+        query=(Param("deleteWebRoot", "Make the site empty too, by a deployment.", "boolean"),),
         answers={204: NO_CONTENT},
     ),
     Route(

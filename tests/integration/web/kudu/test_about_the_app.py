@@ -79,9 +79,34 @@ async def test_deleting_takes_an_admin_and_leaves_the_site(admin: Client, shop: 
     await shop.deploy(SITE)
     deployer = await admin.token_for("deploy")
     assert (await deployer.ask("DELETE", f"{APP}/api/scm")).status == 403
-    refused = await admin.ask("DELETE", f"{APP}/api/scm?deleteWebRoot=1")
-    assert refused.status == 501 and "zip" in refused.json["fix"]
+    assert (await admin.ask("DELETE", f"{APP}/api/scm?deleteWebRoot=maybe")).status == 400
     assert (await admin.ask("DELETE", f"{APP}/api/scm?deleteWebRoot=0")).status == 204
+    assert len((await admin.get(f"{APP}/api/webjobs")).json) == 4
+
+
+async def test_an_emptied_site_is_a_deployment_that_can_be_undone(
+    admin: Client, shop: Site
+) -> None:
+    commit = await shop.deploy({**SITE, "index.html": "here"})
+    assert (await admin.ask("DELETE", f"{APP}/api/scm?deleteWebRoot=1")).status == 204
+    assert (await admin.get(f"{APP}/api/webjobs")).json == []
+    assert (await admin.get(f"{APP}/api/vfs/site/wwwroot/")).json == []
+    (emptied, before) = (await admin.get(f"{APP}/api/deployments")).json
+    assert (emptied["status"], emptied["active"], before["id"]) == (4, True, commit)
+    again = await admin.ask("PUT", f"{APP}/api/deployments/{commit}")
+    assert again.status == 202
+    await shop.server.deployer.wait("shop", commit, again.json["attempt"])
+    assert (await admin.get(f"{APP}/api/vfs/site/wwwroot/index.html")).text == "here"
+
+
+async def test_a_locked_app_keeps_its_site_and_its_repository(admin: Client, shop: Site) -> None:
+    commit = await shop.deploy(SITE)
+    assert (await admin.ask("PATCH", "/api/apps/shop", {"locked": "audit"})).status == 200
+    for query in ("", "?deleteWebRoot=1"):
+        answer = await admin.ask("DELETE", f"{APP}/api/scm{query}")
+        assert answer.status == 409 and "audit" in answer.json["detail"]
+    bare = shop.server.home.app("shop").repository
+    assert commit in git("for-each-ref", cwd=bare).stdout
 
 
 async def test_a_busy_app_keeps_its_repository_and_its_cache(admin: Client, shop: Site) -> None:
@@ -95,12 +120,14 @@ async def test_a_busy_app_keeps_its_repository_and_its_cache(admin: Client, shop
 
 
 async def test_cleaning_removes_the_caches_of_builds(admin: Client, shop: Site) -> None:
-    cache = shop.server.home.app("shop").cache
+    home = shop.server.home.app("shop")
     for path in ways("scm/clean"):
-        (cache / "pip").mkdir(parents=True)
-        (cache / "pip" / "a").write_text("wheel")
+        for place in (home.cache / "pip", home.modules / "0123abcd" / "left-pad"):
+            place.mkdir(parents=True)
+            (place / "a").write_text("package")
         assert (await admin.ask("POST", path)).status == 204
-        assert not cache.exists()
+        assert not home.cache.exists() and not home.modules.exists()
+        assert list((home.root / "trash").glob("*")) == []
     reader = await admin.token_for("run")
     assert (await reader.ask("POST", f"{APP}/api/scm/clean")).status == 403
 
