@@ -84,9 +84,14 @@ async def move_log(
     log.debug("fetch.moved", to=deployment)  # ends who follows it
     events.release_deployment_journal(app, pending)
     if after == 0:  # nothing of an earlier attempt is there
-        events.forget_deployment(app, pending)
-        directory = services.home.app(app).deployment_log(pending)
-        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+        await drop_log(services, app, pending)
+
+
+async def drop_log(services: Services, app: str, deployment: str) -> None:
+    """Remove the log of what never became a deployment."""
+    services.events.forget_deployment(app, deployment)
+    directory = services.home.app(app).deployment_log(deployment)
+    await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
 async def open_log(services: Services, app: str, wanted: Wanted) -> tuple[Log, int]:

@@ -14,6 +14,7 @@ from gitdeploy.repos.ssh import SshFiles
 from gitdeploy.repos.sshkey import DeployKey
 from gitdeploy.web.commit_status import CommitStatuses
 from gitdeploy.web.fetch_records import (
+    drop_log,
     move_log,
     open_log,
     record_failure,
@@ -80,10 +81,23 @@ class FetchWork:
         try:
             result = await self._fetch(app, line, log)
         except Interrupted:
-            if self.stopping.is_set() or line.next is None or line.next.key == wanted.key:
-                return  # it goes on at the next start, or at once as the next one
+            if self.stopping.is_set():
+                return  # it goes on at the next start
+            if line.next is None:  # whoever was in a hurry couldn't be written down
+                line.hurry.clear()
+                await self.run(app, line)
+                return
+            if line.next.key == wanted.key:
+                return  # it goes on at once as the next one
             by = line.next.key
             tell_superseded(services, app, wanted, by)
+            if (
+                wanted.commit is None
+            ):  # its id leads to the newer one; the app's events have its tries
+                log.debug("fetch.moved", to=by)
+                await drop_log(services, app, wanted.id)
+                await self.remember(app, wanted.id, by)
+                return
             error = GitdeployError(superseded_text(by), "Look at that one.")
         except GitdeployError as failure:
             error = failure

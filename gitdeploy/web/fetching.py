@@ -136,13 +136,13 @@ class Fetcher:
             line.task = self._services.background.start(self._work(app, line))
             return at_once
         skipped, line.next = line.next, wanted
+        line.hurry.set()  # now: once others had their turn it may be under way itself
         try:
             await self._save()
         except GitdeployError:
             if line.next is wanted:
                 line.next = skipped
             raise
-        line.hurry.set()
         if skipped is not None:
             await self._skip(app, skipped, wanted.key, alive={wanted.key, line.busy.key})
         return False

@@ -10,6 +10,7 @@ from gitdeploy.jobs import kudu_status
 from gitdeploy.store import Deployment, Execution
 from gitdeploy.supervise import JobView
 from gitdeploy.web.auth import principal_of
+from gitdeploy.web.fetching import FETCHER
 from gitdeploy.web.following import follow_deployment, follow_job, follow_run
 from gitdeploy.web.requests import accepts
 from gitdeploy.web.route import FOLLOW, FOUND, TAIL, TEXT, Answer, Route
@@ -221,10 +222,10 @@ async def _execution(request: web.Request) -> Execution:
 
 async def _deployment(request: web.Request) -> Deployment:
     name, wanted = request.match_info["app"], request.match_info["id"]
-    row = await services_of(request).store.deployments.get(name, wanted)
-    if row is None:
+    found = await request.app[FETCHER].find(name, wanted)
+    if found is None:
         raise NotFound(f"{name} has no deployment {wanted[:100]!r}.")
-    return row
+    return found[0]
 
 
 def _trail(request: web.Request) -> tuple[tuple[str, str], ...]:
