@@ -78,7 +78,7 @@ async def test_exit_codes_that_were_missed_are_learned(
 async def test_a_run_that_goes_on_is_still_the_only_one_after_a_restart(
     server: Server, repo: Developer
 ) -> None:
-    repo.job("triggered/slow", "run.sh", "sleep 3\n")
+    repo.job("triggered/slow", "run.sh", "sleep 60\n")
     await repo.push()
     await server.call("POST", "/apps/demo/api/triggeredwebjobs/slow/run", status=202)
     await server.kill()
