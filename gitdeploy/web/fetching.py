@@ -102,10 +102,7 @@ class Fetcher:
             if not line.recorded:  # this server ends in good order
                 line.busy = replace(line.busy, starts=max(0, line.busy.starts - 1))
             line.hurry.set()
-        try:
-            await self._save()
-        except GitdeployError as error:
-            self._services.events.log.error("store.refused", what=error.what)
+        await self._save_if_possible()
 
     async def forget(self, app: str) -> None:
         """The app is being deleted: give up what is under way for it."""
@@ -115,7 +112,7 @@ class Fetcher:
         if line is not None and line.task is not None:
             line.task.cancel()
             await asyncio.wait({line.task})
-            await self._save()
+            await self._save_if_possible()
 
     async def submit(self, app: str, wanted: Wanted) -> bool:
         """Begin, or keep it as the one follow-up; False where it has to wait.
@@ -161,6 +158,13 @@ class Fetcher:
         kept = {app: every for app, every in lines.items() if every}
         await self._services.store.remember(self._fact, msgspec.json.encode(kept).decode())
 
+    async def _save_if_possible(self) -> None:
+        """Where nobody waits for an answer; what stays written down is done once more."""
+        try:
+            await self._save()
+        except GitdeployError as error:
+            self._services.events.log.error("store.refused", what=error.what)
+
     async def _remember(self, app: str, pending_id: str, became: str) -> None:
         known = self._became.setdefault(app, {})
         known[pending_id] = became
@@ -180,7 +184,7 @@ class Fetcher:
                 break
         if not self._stopping.is_set() and self._lines.get(app) is line:
             del self._lines[app]
-            await self._save()
+            await self._save_if_possible()
 
 
 FETCHER = web.AppKey("fetcher", Fetcher)
