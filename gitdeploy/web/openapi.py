@@ -29,6 +29,7 @@ _TAGS = {
 }
 _PARAM = re.compile(r"\{([a-z_]+)\*?\}")
 _PARAMS = {
+    "build": "The hash of all assets, as pages name it.",
     "app": "The app's name.",
     "name": "Anything; the app is told by the base.",
     "job": "The job's name, whose case doesn't matter.",

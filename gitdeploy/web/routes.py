@@ -52,7 +52,7 @@ from gitdeploy.web.route import JSON, Answer, Route
 from gitdeploy.web.router import Table
 from gitdeploy.web.services import SERVICES, Services
 from gitdeploy.web.throttle import Throttle
-from gitdeploy.web.ui import pages, session
+from gitdeploy.web.ui import assets, pages, session
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -105,6 +105,7 @@ ROUTES: tuple[Route, ...] = (
     *dump.ROUTES,
     *deployment_script.ROUTES,
     *absent.ROUTES,
+    *assets.ROUTES,
     *session.ROUTES,
     *pages.ROUTES,
 )

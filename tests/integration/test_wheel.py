@@ -71,7 +71,7 @@ def test_the_wheel_has_all_that_is_needed_outside_the_repository(installed: Path
     for name in (
         "py.typed",
         "store/migrations/0001_initial.sql",
-        "web/ui/style.css",
+        "web/ui/static/css/00-tokens.css",
         "_hooks/repository/pre-receive",
         "_hooks/server/update",
         "_samples/ticker/App_Data/jobs/continuous/ticker/run.py",

@@ -11,7 +11,7 @@ from gitdeploy.store import Deployment, Execution
 from gitdeploy.supervise import JobView
 from gitdeploy.web.auth import principal_of
 from gitdeploy.web.fetching import FETCHER
-from gitdeploy.web.following import follow_deployment, follow_job, follow_run
+from gitdeploy.web.following import follow_app, follow_deployment, follow_job, follow_run
 from gitdeploy.web.requests import accepts
 from gitdeploy.web.route import FOLLOW, FOUND, TAIL, TEXT, Answer, Route
 from gitdeploy.web.route import page as page_answers
@@ -198,6 +198,11 @@ async def deployment_log(request: web.Request) -> web.StreamResponse:
     return await follow_deployment(request, await _deployment(request), form="text")
 
 
+async def events(request: web.Request) -> web.StreamResponse:
+    """What happens to the app from now on, for the pages that show it."""
+    return await follow_app(request)
+
+
 def _views(request: web.Request) -> list[JobView]:
     """The jobs of this name, the continuous one first. Raises NotFound."""
     name, wanted = request.match_info["app"], request.match_info["job"].casefold()
@@ -281,6 +286,7 @@ _DEPLOYMENT = f"{_APP}/deployments/{{id}}"
 _PAGES = (
     ("/ui", apps, "page.apps", "The apps.", False),
     (_APP, app, "page.app", "An app: its jobs and deployments.", False),
+    (f"{_APP}/events", events, "page.events", "What happens to an app, as it comes.", True),
     (_JOB, job, "page.job", "A job.", False),
     (f"{_JOB}/log", job_log, "page.job_log", "A continuous job's log.", True),
     (_RUN, run, "page.run", "A run.", False),

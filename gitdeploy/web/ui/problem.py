@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gitdeploy.web.errors import PROBLEM, Problem
 from gitdeploy.web.requests import accepts
-from gitdeploy.web.ui.html import link, tag
+from gitdeploy.web.ui.render import render
 
 _KEPT = ("Retry-After", "Allow")
 
@@ -18,27 +18,13 @@ def as_page(request: web.Request, response: web.Response) -> web.Response:
         return response
     assert isinstance(response.body, bytes)
     problem = msgspec.json.decode(response.body, type=Problem)
-    document = tag(
-        "html",
-        tag(
-            "head",
-            tag("meta", charset="utf-8"),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("title", f"{problem.title} · gitdeploy"),
-        ),
-        tag(
-            "body",
-            tag("h1", problem.title),
-            tag("p", problem.detail),
-            tag("p", problem.fix) if problem.fix else None,
-            tag("p", link("/ui/", "To the apps")),
-        ),
-        lang="en",
-    )
-    headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
-    return web.Response(
-        text=f"<!doctype html>\n{document}\n",
-        content_type="text/html",
+    page = render(
+        request,
+        "problem.html",
+        title=problem.title,
+        detail=problem.detail,
+        fix=problem.fix,
         status=response.status,
-        headers=headers,
     )
+    page.headers.update({n: response.headers[n] for n in _KEPT if n in response.headers})
+    return page

@@ -1,12 +1,8 @@
-"""Signing in by token, signing out, and the style sheet: what answers without a session."""
+"""Signing in by token, signing out, and what a reader prefers: what answers without a session."""
 
 from __future__ import annotations
 
-import hmac
 import secrets
-from functools import cache
-from importlib import resources
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -20,14 +16,22 @@ from gitdeploy.web.auth import (
     check_secret,
     open_session,
 )
-from gitdeploy.web.bodies import whole
-from gitdeploy.web.errors import Forbidden, TooMany, Unauthorized
+from gitdeploy.web.errors import TooMany, Unauthorized
+from gitdeploy.web.forwarded import Way
 from gitdeploy.web.principal import digest
-from gitdeploy.web.requests import FORM_LIMIT
 from gitdeploy.web.route import HTML, Answer, Route
 from gitdeploy.web.services import Services, services_of
-from gitdeploy.web.ui.html import Content, tag
-from gitdeploy.web.ui.layout import page, page_way
+from gitdeploy.web.ui.forms import check_form_token, read_fields
+from gitdeploy.web.ui.language import LANGUAGES
+from gitdeploy.web.ui.preferences import (
+    CLOCK_COOKIE,
+    CLOCKS,
+    LANGUAGE_COOKIE,
+    LASTS,
+    THEME_COOKIE,
+    THEMES,
+)
+from gitdeploy.web.ui.render import page_way, render, show_of
 
 _START = "/ui/"
 
@@ -45,13 +49,13 @@ async def sign_in(request: web.Request) -> web.Response:
     """Trade a token for a session's cookie. The cookie itself is kept as a hash."""
     if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
         check_same_origin(request)
-    fields = await _fields(request)
+    fields = await read_fields(request)
     target = local_target(fields.get("next"))
-    secret = fields.get("token", "").strip()
+    secret = fields.get("token")
     try:
         principal = await check_secret(request, secret)
     except Unauthorized:
-        return _form(request, target, "This token isn't valid.", status=401)
+        return _form(request, target, show_of(request).words("sign_in.wrong"), status=401)
     except TooMany as error:
         response = _form(request, target, f"{error.what} {error.fix}", status=429)
         response.headers["Retry-After"] = str(error.retry_after)
@@ -76,11 +80,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def sign_out(request: web.Request) -> web.Response:
     """End the session; only from our own page's form."""
-    access = access_of(request)
-    given = (await _fields(request)).get("form_token", "")
-    assert access.session is not None
-    if not hmac.compare_digest(given.encode(), access.session.form_token.encode()):
-        raise Forbidden("This form is out of date.", "Load the page again and send it from there.")
+    check_form_token(request, (await read_fields(request)).get("form_token"))
     services, way = services_of(request), page_way(request)
     cookie = request.cookies[COOKIE]
     await services.background.complete(services.store.sessions.delete(digest(cookie).hex()))
@@ -89,10 +89,35 @@ async def sign_out(request: web.Request) -> web.Response:
     return response
 
 
-async def style(request: web.Request) -> web.Response:
-    return web.Response(
-        body=_style(), content_type="text/css", headers={"Cache-Control": "public, max-age=300"}
-    )
+async def prefer(request: web.Request) -> web.Response:
+    """Keep language, theme and clock in cookies; nothing of the server changes by it."""
+    check_same_origin(request)
+    form = await read_fields(request)
+    way = page_way(request)
+    base = f"{way.base}/ui/"
+    given = form.get("next")
+    target = given if given.startswith(base) else base
+    response = web.Response(status=303, headers={"Location": local_address(way, target)})
+    for name, cookie, known in (
+        ("language", LANGUAGE_COOKIE, LANGUAGES),
+        ("theme", THEME_COOKIE, THEMES),
+        ("clock", CLOCK_COOKIE, CLOCKS),
+    ):
+        if form.get(name) in known:
+            response.set_cookie(
+                cookie,
+                form.get(name),
+                path=f"{way.prefix}/ui",
+                max_age=LASTS,
+                samesite="Lax",
+                secure=way.scheme == "https",
+            )
+    return response
+
+
+def local_address(way: Way, address: str) -> str:
+    """A page's own address where it is one of ours, else that of the start page."""
+    return way.base + local_target(address.removeprefix(way.base))
 
 
 def local_target(text: str | None) -> str:
@@ -105,55 +130,18 @@ def local_target(text: str | None) -> str:
     return target
 
 
-@cache
-def _style() -> bytes:
-    return resources.files("gitdeploy.web.ui").joinpath("style.css").read_bytes()
-
-
 def _form(
     request: web.Request, target: str, failure: str = "", *, status: int = 200
 ) -> web.Response:
-    message: Content = tag("p", failure, class_="bad", role="alert") if failure else None
-    return page(
+    words = show_of(request).words
+    return render(
         request,
-        "Sign in",
-        message,
-        tag(
-            "form",
-            tag("label", "Token", for_="token"),
-            tag(
-                "input",
-                type="password",
-                id="token",
-                name="token",
-                required=True,
-                autofocus=True,
-                autocomplete="current-password",
-            ),
-            tag("input", type="hidden", name="next", value=target),
-            tag("div", tag("button", "Sign in")),
-            method="post",
-            action=f"{page_way(request).base}/ui/sign-in",
-        ),
-        tag(
-            "p",
-            "The administrator's token is in the file ",
-            tag("code", "admin-token"),
-            " in the server's home; it makes others.",
-            class_="empty",
-        ),
+        "sign_in.html",
+        title=words("sign_in.title"),
+        target=target,
+        failure=failure,
         status=status,
     )
-
-
-async def _fields(request: web.Request) -> dict[str, str]:
-    body = await whole(request, limit=FORM_LIMIT, setting="the limit of forms")
-    text = body.decode("utf-8", "replace")
-    try:
-        fields = parse_qs(text, keep_blank_values=True, max_num_fields=20)
-    except ValueError:
-        return {}
-    return {key: values[0] for key, values in fields.items()}
 
 
 async def _new_session(services: Services, secret: str, *, is_admin: bool) -> tuple[str, Session]:
@@ -213,13 +201,14 @@ ROUTES = (
         answers={303: Answer("Signed out.", media=(), headers=("Location", "Set-Cookie"))},
     ),
     Route(
-        method="GET",
-        path="/ui/style.css",
-        handler=style,
-        operation="page.style",
+        method="POST",
+        path="/ui/-/preferences",
+        handler=prefer,
+        operation="page.prefer",
         scope="open",
-        summary="The pages' style sheet.",
+        writes=False,
+        summary="Choose the pages' language, theme and time zone.",
         tag="pages",
-        answers={200: Answer("CSS.", str, ("text/css",))},
+        answers={303: Answer("Back to the page.", media=(), headers=("Location", "Set-Cookie"))},
     ),
 )

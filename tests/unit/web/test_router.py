@@ -137,7 +137,8 @@ def test_what_is_open_is_on_the_list() -> None:
         "/openapi.json",
         "/readyz",
         "/ui/sign-in",
-        "/ui/style.css",
+        "/ui/-/preferences",
+        "/ui/-/static/{build}/{path*}",
     }
     assert {r.operation for r in ROUTES if r.public} == {"server.metrics"}
     assert {r.operation for r in ROUTES if r.signed} == {"hook.deploy"}

@@ -1,0 +1,107 @@
+"""From a template and what it shows to a whole page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gitdeploy import __version__
+from gitdeploy.web.auth import access_of
+from gitdeploy.web.forwarded import Way, way_in
+from gitdeploy.web.services import services_of
+from gitdeploy.web.ui import navigation, states
+from gitdeploy.web.ui.assets import assets
+from gitdeploy.web.ui.forms import SAID_COOKIE, was_said
+from gitdeploy.web.ui.language import LANGUAGES, words
+from gitdeploy.web.ui.preferences import CLOCKS, THEMES, preferences
+from gitdeploy.web.ui.show import Show
+
+
+class Crumb(NamedTuple):
+    """A page above this one; the last crumb is the page itself, without address."""
+
+    text: str
+    address: str = ""
+
+
+def page_way(request: web.Request) -> Way:
+    """The way in, as pages need it for their links."""
+    return way_in(request, services_of(request).options.scm_domain)
+
+
+def show_of(request: web.Request) -> Show:
+    """How this reader sees times and words."""
+    chosen = preferences(request)
+    return Show(words(chosen.language), chosen, services_of(request).clock.now())
+
+
+def render(
+    request: web.Request,
+    template: str,
+    *,
+    title: str,
+    crumbs: Sequence[Crumb] = (),
+    section: str = "",
+    status: int = 200,
+    **view: Any,
+) -> web.Response:
+    """A page. `title` and crumbs are texts of the reader's language, `section` what of the
+    navigation is current (a key below `nav` of the catalogue).
+
+    Templates see, besides `view`: `t` (words), `show`, `way`, `path` (of this page with its
+    query), `app` (its name or ""), `who`, `may(scope)`, `form_token`, `static(path)`, `state(…)`.
+    """
+    way, access, services = page_way(request), access_of(request), services_of(request)
+    show = show_of(request)
+    principal = access.principal
+    base = f"{way.base}/ui/-/static/{assets().build}"
+    context = {
+        "t": show.words,
+        "show": show,
+        "way": way,
+        "path": f"{way.base}{request.path_qs}",
+        "app": access.app.name if access.app is not None else "",
+        "who": principal.who if principal is not None else "",
+        "may": principal.may if principal is not None else lambda scope: False,
+        "form_token": access.session.form_token if access.session is not None else "",
+        "static": lambda path: f"{base}/{path}",
+        "state": states.of,
+        "said": was_said(request, show.words),
+        "title": title,
+        "crumbs": list(crumbs),
+        "section": section,
+        "navigation": navigation,
+        "version": __version__,
+        "instance": services.instance,
+        "languages": LANGUAGES,
+        "themes": THEMES,
+        "clocks": CLOCKS,
+        **view,
+    }
+    text = environment().get_template(template).render(context)
+    response = web.Response(
+        text=text,
+        content_type="text/html",
+        status=status,
+        headers={"Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"},
+    )
+    if SAID_COOKIE in request.cookies:
+        response.del_cookie(SAID_COOKIE, path=f"{way.prefix}/ui")
+    return response
+
+
+@cache
+def environment() -> Environment:
+    """One for the process; everything is escaped, an unknown name is an error."""
+    return Environment(
+        loader=PackageLoader("gitdeploy.web.ui", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )

@@ -1,0 +1,80 @@
+// Keeps a page true: one stream of events a tab; on an event the page is asked for again and the parts
+// of it that are marked with data-live are taken over. The server renders, so there is one way to show
+// anything. An XMLHttpRequest parses a document without a sink that Trusted Types would guard.
+
+const QUIET = 300; // ms: what comes in a burst is shown once
+const SLOWEST = 2000; // ms: but never later than this
+
+/** Follow a stream of events and keep the page's live parts true. */
+export function live(address) {
+  const lost = document.getElementById("connection");
+  let timer = 0, since = 0, source, missed = false;
+
+  function changed() {
+    const now = performance.now();
+    if (!since) since = now;
+    clearTimeout(timer);
+    timer = setTimeout(again, now - since > SLOWEST ? 0 : QUIET);
+  }
+
+  async function again() {
+    since = 0;
+    if (document.hidden) { missed = true; return; }
+    await refresh();
+  }
+
+  function connect() {
+    source = new EventSource(address);
+    source.onopen = () => { if (!lost.hidden) { lost.hidden = true; changed(); } };
+    source.onerror = () => { lost.hidden = false; };
+    source.onmessage = changed;
+  }
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && missed) { missed = false; changed(); } });
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) { connect(); changed(); } });
+  connect();
+}
+
+/** Ask for this page again and take its live parts over. */
+export function refresh() {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", location.href);
+    request.responseType = "document";
+    request.setRequestHeader("Accept", "text/html");
+    request.onloadend = () => {
+      const page = request.status === 200 ? request.responseXML : null;
+      if (page) for (const old of document.querySelectorAll("[data-live]")) {
+        const fresh = old.id && page.getElementById(old.id);
+        if (fresh) adopt(old, fresh);
+      }
+      resolve();
+    };
+    request.send();
+  });
+}
+
+/** Make one element the same as another, keeping every node that is the same already: focus,
+ * selection, open menus and what is being typed survive. */
+export function adopt(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) { old.replaceWith(document.importNode(fresh, true)); return; }
+  if (old.nodeType === Node.TEXT_NODE) { old.data = fresh.data; return; }
+  if (old.nodeType !== Node.ELEMENT_NODE) return;
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
+  if (old.matches("input, textarea, select")) return;
+  const keyed = new Map();
+  for (const child of old.children) if (child.id) keyed.set(child.id, child);
+  let at = old.firstChild;
+  for (const next of [...fresh.childNodes]) {
+    const known = next.id && keyed.get(next.id);
+    if (known && known !== at) { old.insertBefore(known, at); adopt(known, next); continue; }
+    if (!at || (!known && at.id && keyed.has(at.id) && next.id !== at.id)) { old.insertBefore(document.importNode(next, true), at); continue; }
+    const following = at.nextSibling;
+    adopt(at, next);
+    at = following;
+  }
+  while (at) { const following = at.nextSibling; at.remove(); at = following; }
+}
