@@ -150,6 +150,23 @@ def descriptor_within(root: Path, parts: Sequence[str], within: Path) -> int | N
         os.close(found)
 
 
+def directory_below(root: Path, parts: Sequence[str]) -> int | None:
+    """As `descriptor_below`, of directories alone."""
+    return _directory(descriptor_below(root, parts))
+
+
+def directory_within(root: Path, parts: Sequence[str], within: Path) -> int | None:
+    """As `descriptor_within`, of directories alone."""
+    return _directory(descriptor_within(root, parts, within))
+
+
+def _directory(fd: int | None) -> int | None:
+    if fd is not None and not stat.S_ISDIR(os.fstat(fd).st_mode):
+        os.close(fd)
+        return None
+    return fd
+
+
 def media_of(name: str) -> str:
     """The content type that a file's name says; of what a browser would run, that of text."""
     if Path(name).suffix.lower() in _TEXT:

@@ -21,6 +21,7 @@ _TAGS = {
     "deployments": "What was deployed, and how to deploy.",
     "hooks": "Telling others what happens.",
     "settings": "App settings: the environment of jobs and builds.",
+    "files": "The site, its data and logs, one by one or as a zip.",
     "logs": "Output and events as they come.",
     "diagnostics": "What runs, with what, and commands; as Kudu's clients know it.",
     "tokens": "Tokens and the audit log.",

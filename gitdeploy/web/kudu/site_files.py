@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +16,7 @@ from gitdeploy.web.files import (
     DIRECTORY,
     Listed,
     OpenFile,
-    descriptor_within,
+    directory_within,
     lasting_tag,
     open_below,
 )
@@ -66,11 +64,7 @@ def open_site(site: Site, parts: list[str]) -> OpenFile | list[Listed] | None:
 
 def site_directory(site: Site, parts: list[str]) -> int | None:
     """The open descriptor of a directory of the site, None where there is none; blocks."""
-    fd = descriptor_within(site.root, parts, site.release)
-    if fd is not None and not stat.S_ISDIR(os.fstat(fd).st_mode):
-        os.close(fd)
-        return None
-    return fd
+    return directory_within(site.root, parts, site.release)
 
 
 async def of_repository(services: Services, app: str, parts: list[str]) -> Found | None:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from gitdeploy.deploy.content import File, Folder, Removed, WholeSite, site_path
 from gitdeploy.deploy.source import Source
-from gitdeploy.errors import Conflict
+from gitdeploy.errors import Conflict, Invalid, NotFound, TooLarge
 from gitdeploy.web import placing
 from gitdeploy.web.conditions import check_write
 from gitdeploy.web.entity import http_date
@@ -38,6 +38,8 @@ from gitdeploy.web.requests import flag
 from gitdeploy.web.route import FOUND, Answer, Body, Param, Route
 from gitdeploy.web.services import services_of
 
+_NAME_MAX = 255  # of every Linux file system in use
+
 
 async def put(request: web.Request) -> web.Response:
     """Create or replace a file, or make a directory; parents come along."""
@@ -45,10 +47,14 @@ async def put(request: web.Request) -> web.Response:
     site, data = site_place(parts), data_place(request, parts)
     if site is None and data is None:
         raise read_only(parts)
+    check_names(parts)
     if site is not None:
         site_path("/".join(site))
         check_unlocked(request, wait_turn=True)
-    found = await tree_of(request).find(parts)
+    try:
+        found = await tree_of(request).find(parts)
+    except NotFound as error:  # a link, a socket
+        raise Conflict(error.what, "Remove it first, or choose another name.") from error
     try:
         if isinstance(found, list) or (found is not None and ends_in_slash(request)):
             raise Conflict(f"{'/'.join(parts)} is there already.", "Send a file's path.")
@@ -73,7 +79,12 @@ async def delete(request: web.Request) -> web.Response:
         raise read_only(parts)
     if site is not None:
         check_unlocked(request, wait_turn=True)
-    found = await tree_of(request).find(parts)
+    is_empty = False
+    try:
+        found = await tree_of(request).find(parts)
+        is_empty = found == []
+    except TooLarge:  # to be listed, not to be removed
+        found = []
     if found is None:
         raise nothing_at(parts)
     try:
@@ -81,7 +92,7 @@ async def delete(request: web.Request) -> web.Response:
         if not is_folder and ends_in_slash(request):
             return redirect(request, slash=False)
         if isinstance(found, list):
-            if found and not recursive:
+            if not is_empty and not recursive:
                 raise Conflict(f"{'/'.join(parts)} isn't empty.", "Add ?recursive=true.")
         else:
             check_write(request, writable_tag(found, parts))
@@ -101,6 +112,13 @@ def read_only(parts: list[str]) -> ReadOnly:
         f"{'/'.join(parts)[:200] or '/'} can't be written to.",
         "Write below data/ or site/wwwroot/; the repository by a push.",
     )
+
+
+def check_names(parts: list[str]) -> None:
+    """Raises Invalid for a name that no disk takes."""
+    for part in parts:
+        if len(part.encode()) > _NAME_MAX:
+            raise Invalid(f"{part[:60]!r}… has more than {_NAME_MAX} bytes.", "Use a shorter name.")
 
 
 def writable_tag(found: Found, parts: list[str]) -> str:

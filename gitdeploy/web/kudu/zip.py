@@ -16,6 +16,7 @@ from gitdeploy.archives import ZipLimits, extract, stream
 from gitdeploy.deploy.content import Unzipped, site_path
 from gitdeploy.errors import Conflict
 from gitdeploy.web import placing
+from gitdeploy.web.files import directory_below
 from gitdeploy.web.incoming import receive, spare
 from gitdeploy.web.kudu.found import close
 from gitdeploy.web.kudu.paths import API, spellings
@@ -32,7 +33,7 @@ from gitdeploy.web.kudu.place import (
 )
 from gitdeploy.web.kudu.site_change import begin, check_unlocked, live
 from gitdeploy.web.kudu.site_files import active_site, site_directory
-from gitdeploy.web.kudu.vfs_write import read_only
+from gitdeploy.web.kudu.vfs_write import check_names, read_only
 from gitdeploy.web.kudu.zip_tree import pack_tree
 from gitdeploy.web.route import FOUND, Answer, Body, Param, Route
 from gitdeploy.web.services import services_of
@@ -45,32 +46,43 @@ async def get(request: web.Request) -> web.StreamResponse:
     """All that is below a directory, packed while it is sent."""
     services = services_of(request)
     parts, tree = parts_of_path(request), tree_of(request)
-    found = await tree.find(parts)
-    close(found)
-    if not isinstance(found, list):
-        raise nothing_at(parts)
-    if not ends_in_slash(request):
-        return redirect(request, slash=True)
-    headers = {"Content-Type": ZIP, "Content-Disposition": _disposition(_name(request, parts))}
-    site = site_place(parts)
-    active = None if site is None else await active_site(services, request.match_info["app"])
-    if site is None or active is None:
-        pieces: AsyncIterator[bytes] = pack_tree(tree, parts, services, request.app[MEASURES])
-        return await send(request, pieces, headers)
-    fd = await asyncio.to_thread(site_directory, active, site)
-    if fd is None:
-        raise nothing_at(parts)
+    fd = await _real_directory(request, parts)
     try:
-        # by its descriptor: the very directory that was judged
-        return await send(request, stream(Path(f"/proc/self/fd/{fd}")), headers)
+        if fd is None:
+            found = await tree.find(parts)
+            close(found)
+            if not isinstance(found, list):
+                raise nothing_at(parts)
+        if not ends_in_slash(request):
+            return redirect(request, slash=True)
+        headers = {"Content-Type": ZIP, "Content-Disposition": _disposition(_name(request, parts))}
+        if fd is None:
+            pieces = pack_tree(tree, parts, services, request.app[MEASURES])
+        else:  # by its descriptor: the very directory that was judged
+            pieces = stream(Path(f"/proc/self/fd/{fd}"))
+        return await send(request, pieces, headers)
     finally:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)
+
+
+async def _real_directory(request: web.Request, parts: list[str]) -> int | None:
+    """The descriptor of a directory that is on the disk as it is shown; None for others."""
+    services, app = services_of(request), request.match_info["app"]
+    site = site_place(parts)
+    if site is not None:
+        active = await active_site(services, app)
+        return None if active is None else await asyncio.to_thread(site_directory, active, site)
+    if parts[:1] == ["data"] and parts[1:2] not in ([], ["jobs"]):
+        return await asyncio.to_thread(directory_below, services.home.app(app).data, parts[1:])
+    return None
 
 
 async def put(request: web.Request) -> web.Response:
     """Unpack a zip into a directory; what isn't in the zip stays."""
     parts = parts_of_path(request)
     site, data = site_place(parts), data_place(request, parts)
+    check_names(parts)
     if site is not None:
         at = site_path("/".join(site))
         check_unlocked(request, wait_turn=True)

@@ -116,6 +116,29 @@ async def test_directories_are_made_and_removed(admin: Client, data: Path) -> No
         assert (await delete(admin, f"{kept}?recursive=true")).status == 409, kept
 
 
+async def test_a_directory_too_large_to_list_is_zipped_and_removed(
+    admin: Client, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitdeploy.web.files._MOST", 10)
+    (data / "many").mkdir(parents=True)
+    for number in range(11):
+        (data / f"many/{number}").write_text(str(number))
+    assert (await admin.get(f"{VFS}/data/many/")).status == 413
+    assert len(unzipped(await admin.get(f"{API}/zip/data/many/"))) == 11
+    assert (await delete(admin, "data/many/")).status == 409
+    assert (await delete(admin, "data/many/?recursive=true")).status == 200
+    assert not (data / "many").exists()
+
+
+async def test_names_that_no_disk_takes_are_refused(admin: Client, data: Path) -> None:
+    for path in ("n" * 256, f"a/{'ä' * 128}/b", f"{'n' * 256}/"):
+        assert (await put(admin, f"data/{path}")).status == 400
+        assert (await admin.ask("PUT", f"{API}/zip/data/{path}", zipped({"a": "b"}))).status == 400
+    assert (await put(admin, f"data/{'ä' * 127}.txt")).status == 400
+    assert (await put(admin, f"data/{'ä' * 125}.txt")).status == 201
+    assert not (data / "a").exists()
+
+
 async def test_links_lead_no_write_out_of_the_data_directory(
     admin: Client, data: Path, tmp_path: Path
 ) -> None:
@@ -129,9 +152,9 @@ async def test_links_lead_no_write_out_of_the_data_directory(
     (data / "dir").mkdir()
     (data / "dir/out").symlink_to(outside)
     for path in ("out/x", "out/kept", "out/sub/", "file", "nowhere", "dir/out/x"):
-        for method in ("PUT", "DELETE"):
+        for method, status in (("PUT", 409), ("DELETE", 404)):
             answer = await admin.ask(method, f"{VFS}/data/{path}", headers={"If-Match": "*"})
-            assert answer.status in (404, 409), (method, path, answer.status)
+            assert answer.status == status, (method, path)
     packed = zipped({"x": "x"})
     for path in ("out/", "file/", "dir/out/sub/"):
         assert (await admin.ask("PUT", f"{API}/zip/data/{path}", packed)).status == 409
