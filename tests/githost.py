@@ -16,7 +16,7 @@ class GitHost:
     """Serves the repository at `work`, whose branch `main` a test commits to.
 
     `status` is answered in place of the repository where it is set; `asked` are the paths that
-    were asked for. With a `password` a request needs it.
+    were asked for. With a `password` a request needs it; it is answered while `gate` is set.
     """
 
     def __init__(self, root: Path) -> None:
@@ -26,6 +26,8 @@ class GitHost:
         self.status: int | None = None
         self.password: str | None = None
         self.asked: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.port = _free_port()
         self._runner: web.AppRunner | None = None
         git("init", "-q", "-b", "main", str(self.work), cwd=root)
@@ -54,12 +56,14 @@ class GitHost:
         await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
 
     async def stop(self) -> None:
+        self.gate.set()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
+        await self.gate.wait()
         if self.status is not None:
             return web.Response(status=self.status)
         if self.password is not None:

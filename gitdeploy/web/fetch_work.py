@@ -31,7 +31,8 @@ class Line:
     """What an app has under way, and what waits behind it.
 
     `recorded`: `busy` has become a deployment's row. `text` says what it does. `hurry` ends the
-    waiting for its next try; without a `next` that is as the server stops.
+    waiting for its next try. `cancelled` is why somebody doesn't want it any more; `ended` is set
+    when that, or its end, is recorded.
     """
 
     busy: Wanted
@@ -40,6 +41,9 @@ class Line:
     text: str = "Fetching."
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    fetching: asyncio.Task[FetchResult] | None = None
+    cancelled: GitdeployError | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def unrecorded(self) -> Iterator[Wanted]:
         """What would be lost with the server if it weren't written down."""
@@ -55,7 +59,15 @@ class Line:
         self.busy, self.next, self.recorded = self.next, None, False
         self.text = "Fetching."
         self.hurry.clear()
+        self.cancelled = None
+        self.ended = asyncio.Event()
         return True
+
+    def cancel(self, why: GitdeployError) -> None:
+        """Give up what is `busy`, unless it is a deployment already."""
+        self.cancelled = why
+        if self.fetching is not None:
+            self.fetching.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +91,12 @@ class FetchWork:
         self.statuses.report(app, wanted, wanted.commit, "pending", "Fetching.")
         error: GitdeployError
         try:
-            result = await self._fetch(app, line, log)
+            line.fetching = asyncio.create_task(self._fetch(app, line, log), name=f"fetch {app}")
+            result = await line.fetching
+        except asyncio.CancelledError:
+            if line.cancelled is None:
+                raise
+            error = line.cancelled
         except Interrupted:
             if self.stopping.is_set():
                 return  # it goes on at the next start
@@ -143,6 +160,8 @@ class FetchWork:
             if wanted.key != commit:
                 await move_log(services, app, wanted, commit, after=begins)
                 await self._came_later(app, wanted, commit)
+            if line.cancelled is not None:
+                raise line.cancelled
             deployment = await services.deployer.deploy(
                 app,
                 commit,

@@ -104,6 +104,27 @@ class Fetcher:
             line.hurry.set()
         await self._save_if_possible()
 
+    async def cancel(self, app: str, deployment_id: str, *, who: str) -> bool:
+        """Give up what is only fetched or waits; False where that id is nothing such.
+
+        It is recorded as failed when this returns. Raises StoreError.
+        """
+        line = self._lines.get(app)
+        if line is None:
+            return False
+        why = GitdeployError(f"Cancelled by {who}.", "Send the webhook again to have it deployed.")
+        if line.next is not None and line.next.key == deployment_id:
+            wanted, line.next = line.next, None
+            await self._save()
+            await record_failure(self._services, app, wanted, why)
+            return True
+        if line.recorded or line.busy.key != deployment_id:
+            return False
+        ended = line.ended
+        line.cancel(why)
+        await ended.wait()
+        return True
+
     async def forget(self, app: str) -> None:
         """The app is being deleted: give up what is under way for it."""
         line = self._lines.pop(app, None)
@@ -180,6 +201,8 @@ class Fetcher:
             except Exception:  # its end couldn't be recorded
                 url = without_credentials(line.busy.url)
                 self._services.events.app_log(app).exception("fetch.crashed", url=url)
+            finally:
+                line.ended.set()
             if self._stopping.is_set() or not line.advance():
                 break
         if not self._stopping.is_set() and self._lines.get(app) is line:

@@ -96,9 +96,15 @@ async def put(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Forget a deployment and its log; one that is under way is cancelled."""
     services, app = services_of(request), request.match_info["app"]
+    given_up = request.app[FETCHER].cancel(
+        app, request.match_info["id"], who=principal_of(request).who
+    )
+    fetched = await services.background.complete(given_up)
     row = await services.store.deployments.get(app, request.match_info["id"])
     if row is None:
         raise unknown(request)
+    if fetched:
+        return _one(request, row)
     if row.status not in ENDED:
         ended = services.deployer.cancel(app, row.id, who=principal_of(request).who)
         return _one(request, await services.background.complete(ended))

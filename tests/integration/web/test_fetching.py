@@ -181,3 +181,43 @@ async def test_a_waiting_fetch_has_a_page_that_shows_its_tries(
     log = await browser.get(f"{page}/log", Cookie=cookie)
     assert log.status == 200
     assert "can't be reached" in log.text
+
+
+async def test_what_waits_can_be_cancelled_and_what_comes_behind_it_goes_on(
+    admin: Client, shop: Site, host: GitHost
+) -> None:
+    await host.stop()
+    first = (await hook(admin, host.url, "1" * 40)).headers["Location"]
+    await waits(admin, first)
+    developer = await admin.token_for("deploy")
+    answer = await developer.ask("DELETE", first)
+    assert answer.status == 200, answer.body
+    assert (answer.json["status"], answer.json["status_text"]) == (3, "Cancelled by deploy.")
+    fetcher = shop.server._runner.app[FETCHER]  # type: ignore[union-attr]
+    await eventually(lambda: fetcher.under_way("shop") is None)
+    log = await admin.get(f"{first}/log")
+    assert "can't be reached" in log.text and "Cancelled by deploy." in log.text
+    await host.start()
+    host.gate.clear()
+    second = (await hook(admin, host.url, "2" * 40)).headers["Location"]
+    await eventually(lambda: host.asked)
+    third = (await hook(admin, host.url, "3" * 40)).headers["Location"]
+    assert (await developer.ask("DELETE", third)).json["complete"]
+    commit = host.commit()
+    fourth = (await hook(admin, host.url, commit)).headers["Location"]
+    assert (await developer.ask("DELETE", second)).json["status_text"] == "Cancelled by deploy."
+    host.gate.set()
+    assert (await complete(admin, fourth))["active"]
+    assert (await developer.ask("DELETE", third)).status == 204
+
+
+async def test_a_plain_hook_can_be_cancelled_by_the_id_it_was_given(
+    admin: Client, shop: Site, host: GitHost
+) -> None:
+    await host.stop()
+    given = await plain(admin, host.url)
+    await waits(admin, given)
+    assert (await admin.ask("DELETE", given)).json["status"] == 3
+    assert (await admin.get(given)).json["status_text"].startswith("Cancelled by")
+    assert (await admin.ask("DELETE", given)).status == 204
+    assert (await admin.get(given)).status == 404
