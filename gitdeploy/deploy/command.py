@@ -29,7 +29,7 @@ MOST = 1 << 20
 """Bytes of each stream that are told; a command that writes more is ended."""
 _LOOK = 0.25
 _FAILED = -1  # Kudu's exit code where there is none
-_DRIVE = re.compile(r"[A-Za-z]:")
+_DRIVE = re.compile(r"\A[A-Za-z]:")
 
 
 class CommandResult(msgspec.Struct, frozen=True):

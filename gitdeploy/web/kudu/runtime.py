@@ -23,7 +23,7 @@ from gitdeploy.web.route import Answer, Route
 _LIMIT = 10.0
 _MOST = 64 << 10
 _FRESH = 30.0  # seconds for which what was found is told again
-_VERSION = re.compile(r"\d+(?:\.\d+)+(?:[-+.][0-9A-Za-z.]+)?|\bgo(\d+)\b")
+_VERSION = re.compile(r"\bgo(\d+(?:\.\w+)*)|\d+(?:\.\d+)+(?:[-+.][0-9A-Za-z.]+)?")
 # How each tells its version: the program's name and its arguments.
 _PROGRAMS: dict[str, tuple[str, ...]] = {
     "node": ("node", "--version"),
