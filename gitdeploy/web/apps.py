@@ -130,6 +130,11 @@ async def _delete(request: web.Request, name: str) -> bool:
 def _check(changes: dict[str, Any]) -> None:
     """Raises Invalid naming the key."""
     branch = changes.get("branch")
+    if branch is not None and branch.startswith("refs/"):
+        raise Invalid(
+            f"branch: {branch[:100]!r} is a ref.",
+            f"Write the branch: {branch.split('/')[-1][:50]}.",
+        )
     if branch is not None and not branch_name(branch):
         raise Invalid(f"branch: {branch[:100]!r} can't be a branch.", "Write it as git does: main.")
     secret = changes.get("webhook_secret")

@@ -96,6 +96,10 @@ class NotAcceptable(GitdeployError):
     """No form of this answer is one that `Accept` takes (HTTP 406)."""
 
 
+class TypeUnknown(Invalid):
+    """A `Content-Type` that isn't what the path takes (HTTP 415)."""
+
+
 class TooMany(GitdeployError):
     """Too many failures from one place (HTTP 429); `retry_after` in seconds."""
 
@@ -106,6 +110,7 @@ class TooMany(GitdeployError):
 
 _STATUS: tuple[tuple[type[GitdeployError], int], ...] = (
     (CodingUnknown, 415),
+    (TypeUnknown, 415),
     (NotFound, 404),
     (Conflict, 409),
     (Invalid, 400),
@@ -244,7 +249,7 @@ def _headers(error: GitdeployError, status: int) -> dict[str, str]:
         return {"Allow": "GET, HEAD"}
     if status == 401:
         return {"WWW-Authenticate": 'Basic realm="gitdeploy"'}
-    if status == 415:
+    if isinstance(error, CodingUnknown):
         return {"Accept-Encoding": ACCEPTED}
     if status in (409, 503):
         return {"Retry-After": str(RETRY_AFTER)}

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gitdeploy.errors import Invalid, NotFound
+from gitdeploy.errors import NotFound
 from gitdeploy.repos import (
     Caller,
     Push,
@@ -28,7 +28,7 @@ from gitdeploy.repos.serve import MAX_REQUEST, Service
 from gitdeploy.store import AuditEntry, StoreError
 from gitdeploy.web import bodies
 from gitdeploy.web.auth import access_of, app_of, principal_of
-from gitdeploy.web.errors import Forbidden
+from gitdeploy.web.errors import Forbidden, TypeUnknown
 from gitdeploy.web.forwarded import client_address, way_in
 from gitdeploy.web.route import Answer, Param, Route
 from gitdeploy.web.services import Services, check_app_name, services_of
@@ -287,8 +287,5 @@ def _open(request: web.Request, *, may_be_made: bool) -> Repository | None:
 def _check_type(request: web.Request, service: Service) -> None:
     wanted = f"application/x-{service}-request"
     if request.content_type != wanted:
-        raise web.HTTPUnsupportedMediaType(reason=f"Send {wanted}")
-    try:
-        bodies.check_coding(request)
-    except Invalid as error:
-        raise web.HTTPUnsupportedMediaType(reason=error.what) from error
+        raise TypeUnknown(f"A {request.content_type} isn't git's request.", f"Send {wanted}.")
+    bodies.check_coding(request)

@@ -25,13 +25,16 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """A caller: `scopes` with all that they imply, `apps` None for every app.
 
     `kind` tells how the caller proved itself: by the administrator's token, another token, a
-    page's session, or a webhook's signature.
+    page's session, or a webhook's signature. `token_id` and `expires_at` (microseconds) are those
+    of the token behind it, None for the administrator's.
     """
 
     who: str
     scopes: frozenset[Scope]
     apps: frozenset[str] | None
     kind: Literal["admin", "token", "session", "webhook"]
+    token_id: str | None = None
+    expires_at: int | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller has this scope."""
@@ -46,7 +49,14 @@ def of_token(token: Token, kind: Literal["token", "session"] = "token") -> Princ
     """The caller that a token makes."""
     scopes: frozenset[Scope] = frozenset().union(*(IMPLIED[scope] for scope in token.scopes))
     apps = None if token.apps is None else frozenset(token.apps)
-    return Principal(who=token.name, scopes=scopes, apps=apps, kind=kind)
+    return Principal(
+        who=token.name,
+        scopes=scopes,
+        apps=apps,
+        kind=kind,
+        token_id=token.id,
+        expires_at=token.expires_at,
+    )
 
 
 def administrator(kind: Literal["admin", "session"] = "admin") -> Principal:

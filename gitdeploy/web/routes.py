@@ -48,6 +48,7 @@ from gitdeploy.web.kudu import zip as zips
 from gitdeploy.web.kudu.place import TURNS, Turns
 from gitdeploy.web.middleware import around, expect, remember_sent
 from gitdeploy.web.openapi import document
+from gitdeploy.web.revoked import REVOKED, Revoked
 from gitdeploy.web.route import JSON, Answer, Route
 from gitdeploy.web.router import Table
 from gitdeploy.web.services import SERVICES, Services
@@ -118,6 +119,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[SERVICES] = services
     application[THROTTLE] = Throttle(services.clock)
     application[CLOSING] = asyncio.Event()
+    application[REVOKED] = Revoked()
     application[FETCHER] = Fetcher(services)
     application[vfs.MEASURES] = Measures()
     application[TURNS] = Turns(asyncio.Lock)

@@ -23,6 +23,7 @@ from aiohttp import web
 
 from gitdeploy.web.errors import NotAcceptable
 from gitdeploy.web.iterators import cancelled, close, following, mapped
+from gitdeploy.web.revoked import is_revoked
 
 Format = Literal["text", "ndjson", "sse"]
 Record = dict[str, Any]
@@ -219,7 +220,8 @@ def _gone(request: web.Request) -> bool:
 async def _with_beats(
     request: web.Request, batches: AsyncIterator[Sequence[Streamed]], heartbeat: float | None
 ) -> AsyncIterator[Sequence[Streamed]]:
-    """The batches; an empty one for each `heartbeat` seconds of silence; ends with the client.
+    """The batches; an empty one for each `heartbeat` seconds of silence; ends with the client,
+    and with what let the client in.
 
     aiohttp doesn't say that a client left while nothing is written, so it is looked for.
     """
@@ -227,7 +229,7 @@ async def _with_beats(
     pending: asyncio.Task[Sequence[Streamed]] | None = None
     last = clock()
     try:
-        while not _gone(request):
+        while not _gone(request) and not is_revoked(request):
             if pending is None:
                 pending = asyncio.ensure_future(following(batches))
             wait = _GONE if heartbeat is None else min(_GONE, max(0.0, last + heartbeat - clock()))

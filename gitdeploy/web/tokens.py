@@ -16,6 +16,7 @@ from gitdeploy.web.answers import as_json, no_content
 from gitdeploy.web.auth import access_of
 from gitdeploy.web.principal import ADMIN, digest, new_secret
 from gitdeploy.web.requests import integer, read_json
+from gitdeploy.web.revoked import REVOKED
 from gitdeploy.web.route import NO_CONTENT, Answer, Body, Param, Route
 from gitdeploy.web.services import check_app_name, services_of
 
@@ -87,6 +88,7 @@ async def delete(request: web.Request) -> web.Response:
     services, token_id = services_of(request), request.match_info["id"]
     if not await services.background.complete(services.store.tokens.delete(token_id)):
         raise NotFound(f"There is no token {token_id!r}.", "GET /api/tokens lists them.")
+    request.app[REVOKED].add(token_id)
     services.events.log.info("token.deleted", id=token_id)
     return no_content()
 

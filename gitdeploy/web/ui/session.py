@@ -19,6 +19,7 @@ from gitdeploy.web.auth import (
 from gitdeploy.web.errors import TooMany, Unauthorized
 from gitdeploy.web.forwarded import Way
 from gitdeploy.web.principal import digest
+from gitdeploy.web.revoked import REVOKED
 from gitdeploy.web.route import HTML, Answer, Route
 from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.ui.forms import check_form_token, read_fields
@@ -84,6 +85,7 @@ async def sign_out(request: web.Request) -> web.Response:
     services, way = services_of(request), page_way(request)
     cookie = request.cookies[COOKIE]
     await services.background.complete(services.store.sessions.delete(digest(cookie).hex()))
+    request.app[REVOKED].add(digest(cookie).hex())
     response = web.Response(status=303, headers={"Location": f"{way.base}/ui/sign-in"})
     response.del_cookie(COOKIE, path=f"{way.prefix}/ui")
     return response

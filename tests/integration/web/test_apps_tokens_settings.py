@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gitdeploy.app import Server
+from gitdeploy.clock import SystemClock, rfc3339
 from tests.integration.web.conftest import Client, Site
 from tests.support import eventually
 
@@ -176,3 +177,37 @@ async def test_a_body_over_the_limit_is_refused(admin: Client, shop: Site) -> No
     answer = await admin.ask("POST", "/apps/shop/api/settings", io.BytesIO(b"x" * (2 << 20)))
     assert answer.status == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_a_stream_ends_with_the_token_that_opened_it(admin: Client, shop: Site) -> None:
+    made = await admin.ask("POST", "/api/tokens", {"name": "reader", "scopes": ["read"]})
+    reader = admin.with_token(made.json["token"])
+    async with reader.stream("/apps/shop/api/events", accept="text/event-stream") as response:
+        assert response.status == 200
+        await admin.ask("DELETE", f"/api/tokens/{made.json['id']}")
+        async with asyncio.timeout(20):
+            rest = await response.content.read()  # it ends
+    assert b"token.deleted" not in rest
+    assert (await reader.get("/apps/shop/api/deployments")).status == 401
+
+
+async def test_a_stream_ends_when_its_token_expires(admin: Client, shop: Site) -> None:
+    expires = rfc3339(SystemClock().now() + 1_500_000)
+    made = await admin.ask(
+        "POST", "/api/tokens", {"name": "brief", "scopes": ["read"], "expires": expires}
+    )
+    assert made.status == 201, made.text
+    reader = admin.with_token(made.json["token"])
+    async with reader.stream("/apps/shop/api/events", accept="text/event-stream") as response:
+        assert response.status == 200
+        async with asyncio.timeout(20):
+            await response.content.read()
+
+
+@pytest.mark.parametrize("branch", ["refs/heads/main", "refs/tags/v1"])
+async def test_a_branch_is_a_branchs_name_and_no_ref(
+    admin: Client, shop: Site, branch: str
+) -> None:
+    refused = await admin.ask("PATCH", "/api/apps/shop", {"branch": branch})
+    assert refused.status == 400
+    assert branch in refused.text
