@@ -63,6 +63,7 @@ _PAUSES = (0.5, 2.0, 5.0)
 """Seconds between tries to record an end."""
 
 STOPPED = Failure("The server was stopped during it.", "Deploy the commit again.")
+CRASHED = Failure("gitdeploy itself failed.", "Its operator finds the cause in its log.")
 
 
 def cancelled_by(who: str) -> Failure:
@@ -109,7 +110,7 @@ async def perform(attempt: Attempt, tools: Tools, url: Callable[[str], str]) -> 
         failure = attempt.cut_off or STOPPED
     except Exception as error:  # a bug: the operator gets the trace, the pusher a sentence
         log.error("deploy.crashed", what=type(error).__name__, exc_info=True)
-        failure = Failure("gitdeploy itself failed.", "Its operator finds the cause in its log.")
+        failure = CRASHED
     recording = asyncio.create_task(
         _record(attempt, tools, release, kept, failure, begun=begun, url=url)
     )

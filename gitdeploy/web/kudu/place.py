@@ -1,4 +1,4 @@
-"""The path of a vfs or zip request: where it points, and how it has to end."""
+"""The path of a vfs or zip request: where it points, how it has to end, what may be written there."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from gitdeploy.errors import NotFound
+from gitdeploy.errors import Invalid, NotFound
 from gitdeploy.logs import Measures
+from gitdeploy.web.errors import ReadOnly
+from gitdeploy.web.files import OpenFile
 from gitdeploy.web.forwarded import way_in
+from gitdeploy.web.kudu.found import Found
 from gitdeploy.web.kudu.tree import Tree
 from gitdeploy.web.services import services_of
 
 T = TypeVar("T")
+_NAME_MAX = 255  # of every Linux file system in use
 Turns = defaultdict[str, asyncio.Lock]
 MEASURES = web.AppKey("measures", Measures)
 TURNS = web.AppKey("turns", Turns)
@@ -75,3 +79,25 @@ def nothing_at(parts: list[str]) -> NotFound:
     """For a path that leads nowhere."""
     path = "/".join(parts)[:200]
     return NotFound(f"There is no file {path!r}.", "GET …/api/vfs/ lists what there is.")
+
+
+def read_only(parts: list[str]) -> ReadOnly:
+    """For a place that only the server writes to."""
+    return ReadOnly(
+        f"{'/'.join(parts)[:200] or '/'} can't be written to.",
+        "Write below data/ or site/wwwroot/; the repository by a push.",
+    )
+
+
+def check_names(parts: list[str]) -> None:
+    """Raises Invalid for a name that no disk takes."""
+    for part in parts:
+        if len(part.encode()) > _NAME_MAX:
+            raise Invalid(f"{part[:60]!r}… has more than {_NAME_MAX} bytes.", "Use a shorter name.")
+
+
+def writable_tag(found: Found, parts: list[str]) -> str:
+    """The ETag of a file that isn't one of the server's own logs. Raises ReadOnly."""
+    if not isinstance(found, OpenFile):
+        raise read_only(parts)
+    return found.tag

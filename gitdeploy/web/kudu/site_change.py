@@ -7,14 +7,16 @@ import errno
 from aiohttp import web
 
 from gitdeploy import store
-from gitdeploy.deploy import DeployError
+from gitdeploy.deploy.attempt import CRASHED, STOPPED, cancelled_by
 from gitdeploy.deploy.deployer import Trigger, refuse_locked
 from gitdeploy.deploy.source import Source
-from gitdeploy.errors import Conflict, GitdeployError, Invalid
+from gitdeploy.errors import Conflict, GitdeployError, Invalid, Unavailable
 from gitdeploy.web.auth import app_of, principal_of
 from gitdeploy.web.errors import status_of
 from gitdeploy.web.forwarded import way_in
 from gitdeploy.web.services import services_of
+
+_CANCELLED = cancelled_by("").what.removesuffix(".")
 
 
 def check_unlocked(request: web.Request, *, wait_turn: bool) -> None:
@@ -63,12 +65,17 @@ async def live(request: web.Request, row: store.Deployment) -> store.Deployment:
 def _told(
     request: web.Request, row: store.Deployment, error: GitdeployError
 ) -> GitdeployError | OSError:
-    """The failure as the sender reads it: what was sent is at fault, unless the disk is."""
+    """The failure as the sender reads it: what was sent is at fault, unless something else is."""
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
         return cause
     told = error
-    if isinstance(error, DeployError) or status_of(error) >= 500:
+    if error.what == STOPPED.what:
+        told = Unavailable(error.what, "Send it again when the server is back.")
+    elif error.what.startswith(_CANCELLED):
+        told = Conflict(error.what, "Send it again.")
+    elif status_of(error) == 500 and error.what != CRASHED.what:
+        # a step's or a swap's; with the last lines of a build or a job
         tail = "".join(f"\n  {line}" for line in getattr(error, "tail", ()))
         told = Invalid(f"{error.what}{tail}", error.fix)
     way = way_in(request, services_of(request).options.scm_domain)

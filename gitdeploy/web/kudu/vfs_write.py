@@ -13,32 +13,32 @@ from aiohttp import web
 
 from gitdeploy.deploy.content import File, Folder, Removed, WholeSite, site_path
 from gitdeploy.deploy.source import Source
-from gitdeploy.errors import Conflict, Invalid, NotFound, TooLarge
+from gitdeploy.errors import Conflict, NotFound, TooLarge
 from gitdeploy.web import placing
 from gitdeploy.web.conditions import check_write
 from gitdeploy.web.entity import http_date
-from gitdeploy.web.errors import ReadOnly
 from gitdeploy.web.files import OpenFile, lasting_tag
 from gitdeploy.web.incoming import receive, spare
-from gitdeploy.web.kudu.found import Found, close
+from gitdeploy.web.kudu.found import close
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.kudu.place import (
+    check_names,
     data_place,
     ends_in_slash,
     in_turn,
     nothing_at,
     parts_of_path,
+    read_only,
     redirect,
     site_place,
     tree_of,
+    writable_tag,
 )
 from gitdeploy.web.kudu.site_change import begin, check_unlocked, live
 from gitdeploy.web.kudu.site_files import active_site, open_site
 from gitdeploy.web.requests import flag
 from gitdeploy.web.route import FOUND, Answer, Body, Param, Route
 from gitdeploy.web.services import services_of
-
-_NAME_MAX = 255  # of every Linux file system in use
 
 
 async def put(request: web.Request) -> web.Response:
@@ -104,28 +104,6 @@ async def delete(request: web.Request) -> web.Response:
         assert data is not None
         await _delete_data(request, data, recursive=recursive, is_folder=is_folder)
     return web.Response(status=200)
-
-
-def read_only(parts: list[str]) -> ReadOnly:
-    """For a place that only the server writes to."""
-    return ReadOnly(
-        f"{'/'.join(parts)[:200] or '/'} can't be written to.",
-        "Write below data/ or site/wwwroot/; the repository by a push.",
-    )
-
-
-def check_names(parts: list[str]) -> None:
-    """Raises Invalid for a name that no disk takes."""
-    for part in parts:
-        if len(part.encode()) > _NAME_MAX:
-            raise Invalid(f"{part[:60]!r}… has more than {_NAME_MAX} bytes.", "Use a shorter name.")
-
-
-def writable_tag(found: Found, parts: list[str]) -> str:
-    """The ETag of a file that isn't one of the server's own logs. Raises ReadOnly."""
-    if not isinstance(found, OpenFile):
-        raise read_only(parts)
-    return found.tag
 
 
 async def _put_data(request: web.Request, parts: list[str]) -> web.Response:

@@ -22,18 +22,19 @@ from gitdeploy.web.kudu.found import close
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.kudu.place import (
     MEASURES,
+    check_names,
     data_place,
     ends_in_slash,
     in_turn,
     nothing_at,
     parts_of_path,
+    read_only,
     redirect,
     site_place,
     tree_of,
 )
 from gitdeploy.web.kudu.site_change import begin, check_unlocked, live
 from gitdeploy.web.kudu.site_files import active_site, site_directory
-from gitdeploy.web.kudu.vfs_write import check_names, read_only
 from gitdeploy.web.kudu.zip_tree import pack_tree
 from gitdeploy.web.route import FOUND, Answer, Body, Param, Route
 from gitdeploy.web.services import services_of

@@ -104,6 +104,43 @@ async def test_one_deploys_at_a_time(admin: Client, shop: Site, server: Server) 
     assert nothing_came_to_stay(server)
 
 
+async def test_who_waits_is_told_that_the_deployment_was_cancelled_or_the_server_stopped(
+    admin: Client, shop: Site, server: Server
+) -> None:
+    await shop.deploy({"App_Data/jobs/continuous/ticker/run.sh": "sleep 60\n"})
+    server.options.swap_grace = 30.0
+    changed = zipped({"App_Data/jobs/continuous/ticker/run.sh": "sleep 61\n"})
+
+    async def under_way() -> Any:
+        latest = await admin.get(f"{API}/deployments/latest")
+        return latest.json["url"] if latest.status == 202 else None
+
+    waiting = asyncio.create_task(admin.ask("POST", f"{API}/zipdeploy", changed))
+    url = await eventually(under_way)
+    assert (await admin.ask("DELETE", url)).status == 200
+    told = await waiting
+    assert (told.status, told.json["deployment"]) == (409, url)
+    assert "Cancelled" in told.json["detail"]
+    waiting = asyncio.create_task(admin.ask("POST", f"{API}/publish?type=zip", changed))
+    await eventually(under_way)
+    await server.deployer.close()
+    assert (await waiting).status == 503
+    assert nothing_came_to_stay(server)
+
+
+async def test_a_job_that_dies_fails_the_zip_and_its_last_words_are_told(
+    admin: Client, shop: Site, server: Server
+) -> None:
+    server.options.swap_grace = 5.0
+    await shop.deploy({"App_Data/jobs/continuous/ticker/run.sh": "sleep 60\n"})
+    broken = zipped({"App_Data/jobs/continuous/ticker/run.sh": "echo no such rate; exit 3\n"})
+    answer = await admin.ask("POST", f"{API}/zipdeploy", broken)
+    assert answer.status == 400, answer.body
+    assert "ticker" in answer.json["detail"]
+    assert "no such rate" in answer.json["detail"]
+    assert (await site(admin))["App_Data/jobs/continuous/ticker/run.sh"] == "sleep 60\n"
+
+
 @pytest.mark.parametrize(
     "body",
     [
