@@ -7,6 +7,7 @@ gitprotocol-http(5).
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,7 @@ from gitdeploy.repos.asking import (
     read_advertisement,
     read_pack,
     request,
+    said,
     silent,
 )
 from gitdeploy.repos.location import FetchError, Location
@@ -84,11 +86,12 @@ class HttpRemote:
         except PktError as error:
             raise broke_off(location, error.what) from error
         except (aiohttp.ClientError, OSError) as error:
-            text = type(error).__name__ if "@" in str(error) else str(error)
             # a certificate doesn't become good by waiting
             certain = isinstance(error, aiohttp.ClientSSLError | aiohttp.InvalidURL)
             raise FetchError(
-                f"{location} can't be reached: {text}.", "Is it right?", temporary=not certain
+                f"{location} can't be reached: {_why(error)}.",
+                "Is the address right, and the host up?",
+                temporary=not certain,
             ) from error
 
 
@@ -129,6 +132,29 @@ def _check(response: aiohttp.ClientResponse, kind: str, location: Location) -> N
             f"{location} isn't a git repository: it answers with {response.content_type}.",
             "Use the address for cloning over HTTP.",
         )
+
+
+def _why(error: Exception) -> str:
+    """A few words, none of them from the URL, which may have credentials."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "no such name is found"
+        case aiohttp.ClientConnectorCertificateError():
+            reason = (
+                getattr(error.certificate_error, "verify_message", "") or "it can't be verified"
+            )
+            return f"its certificate isn't trusted: {said(str(reason).encode()).rstrip('.')}"
+        case aiohttp.ClientSSLError():
+            return "it doesn't speak TLS as it should"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            return os.strerror(number).lower() if number else "the connection failed"
+        case OSError() if error.errno:
+            return os.strerror(error.errno).lower()
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+            return "the connection broke off"
+        case _:
+            return type(error).__name__
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -114,8 +114,8 @@ async def over_ssh(
         raise silent(location) from error
     except OSError as error:
         raise FetchError(
-            f"{location} can't be reached: {error.strerror or error}.",
-            "Is it right?",
+            f"{location} can't be reached: {(error.strerror or str(error)).lower()}.",
+            "Is the address right, and the host up?",
             temporary=True,
         ) from error
     environment = {
@@ -149,7 +149,9 @@ def explain(words: str, location: SshLocation, files: SshFiles) -> FetchError:
         )
     if any(sign in lower for sign in _TEMPORARY):
         return FetchError(
-            f"{location} can't be reached: {first_words(words)}.", "Is it right?", temporary=True
+            f"{location} can't be reached: {first_words(words)}.",
+            "Is the address right, and the host up?",
+            temporary=True,
         )
     return FetchError(
         f"{location} can't be fetched from: {first_words(words)}.",

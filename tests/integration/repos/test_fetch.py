@@ -470,7 +470,10 @@ async def test_broken_objects_are_refused_as_in_a_push(remote: Remote, here: Her
 
 
 async def test_a_remote_that_is_down_is_told(here: Here, unused_tcp_port: int) -> None:
-    with pytest.raises(FetchError, match="can't be reached") as caught:
+    with pytest.raises(FetchError, match="can't be reached: connection refused") as caught:
         await here.fetch(f"http://bot:hush@127.0.0.1:{unused_tcp_port}/a.git")
+    assert caught.value.temporary
+    with pytest.raises(FetchError, match="no such name is found") as caught:
+        await here.fetch("http://bot:hush@nowhere.invalid/a.git")
     assert caught.value.temporary
     assert "hush" not in here.log.getvalue()
