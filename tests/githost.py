@@ -28,7 +28,11 @@ class GitHost:
         self.asked: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.port = _free_port()
+        # bound and never listening: while the host is down nobody else gets its port
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port = int(self._reserved.getsockname()[1])
         self._runner: web.AppRunner | None = None
         git("init", "-q", "-b", "main", str(self.work), cwd=root)
         (root / "ada").mkdir()
@@ -53,13 +57,18 @@ class GitHost:
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_port=True).start()
 
     async def stop(self) -> None:
         self.gate.set()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def close(self) -> None:
+        """Go down for ever."""
+        await self.stop()
+        self._reserved.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
@@ -90,9 +99,3 @@ class GitHost:
         fields = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n"))
         status = int(fields.pop("Status", "200").split()[0])
         return web.Response(status=status, headers=fields, body=body)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

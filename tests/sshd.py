@@ -28,6 +28,7 @@ class Sshd:
         self.log = directory / "log"
         self.user = getpass.getuser()
         self.port = _free_port()
+        self._settled = False
         self._process: subprocess.Popen[bytes] | None = None
         self.new_host_key()
 
@@ -49,6 +50,17 @@ class Sshd:
         assert SSHD is not None
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        for _ in range(5):
+            if await self._listens():
+                self._settled = True
+                return
+            assert not self._settled, self.log.read_text()
+            self.port = _free_port()  # somebody was quicker
+        raise AssertionError(self.log.read_text())
+
+    async def _listens(self) -> bool:
+        """Start it; False where it ends by itself."""
+        assert SSHD is not None
         config = self.directory / "config"
         config.write_text(
             f"""\
@@ -63,23 +75,21 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
 MaxStartups 100
+LogLevel VERBOSE
 """
         )
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+        with self.log.open("wb") as log:
+            process = self._process = subprocess.Popen(
                 [SSHD, "-D", "-e", "-f", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-
-        def listens() -> bool:
-            assert self._process is not None
-            assert self._process.poll() is None, self.log.read_text()
-            with socket.socket() as sock:
-                return sock.connect_ex(("127.0.0.1", self.port)) == 0
-
-        await eventually(listens, what="sshd listens")
+        await eventually(
+            lambda: process.poll() is not None or "Server listening" in self.log.read_text(),
+            what="sshd listens",
+        )
+        return process.poll() is None
 
     async def stop(self) -> None:
         if self._process is not None:

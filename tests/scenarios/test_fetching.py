@@ -43,7 +43,7 @@ async def host(tmp_path: Path) -> AsyncIterator[GitHost]:
     made.commit("The first one")
     await made.start()
     yield made
-    await made.stop()
+    await made.close()
 
 
 def tip(host: GitHost) -> str:
@@ -158,6 +158,7 @@ async def test_a_newer_webhook_cuts_the_waiting_short(server: Server, host: GitH
     assert [e["by"] for e in await events(server, "hook.superseded")] == [tip(host)]
     assert [e["tried"] for e in await events(server, "fetch.retrying")] == [1]
     assert time.monotonic() - before < 60
+    await nowhere.close()
 
 
 async def test_a_server_that_ends_while_it_waits_goes_on_at_its_next_start(

@@ -92,6 +92,7 @@ async def test_a_branch_and_its_tags_arrive_with_the_apps_own_key(
     git("fsck", "--strict", cwd=here.repository.path)
     assert here.home.known_hosts.read_text().startswith(f"[127.0.0.1]:{sshd.port} ssh-ed25519 ")
     assert here.leftovers() == []
+    assert "Connection from" in sshd.log.read_text()
 
 
 async def test_a_stranger_learns_what_to_do_with_the_key(

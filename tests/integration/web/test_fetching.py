@@ -32,7 +32,7 @@ async def host(tmp_path: Path) -> AsyncIterator[GitHost]:
     made.commit()
     await made.start()
     yield made
-    await made.stop()
+    await made.close()
 
 
 async def hook(admin: Client, url: str, commit: str) -> Answer:
