@@ -100,7 +100,7 @@ class AppHome:
 
     @property
     def cache(self) -> Path:
-        """HOME of builds: what pip, uv and npm keep between builds."""
+        """HOME of builds: what pip, uv, npm and the like keep between builds."""
         return self.root / "cache"
 
     @property

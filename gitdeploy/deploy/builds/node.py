@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitdeploy.deploy.builds import custom
 from gitdeploy.deploy.builds.environment import build_environment
-from gitdeploy.deploy.builds.node_plan import NodePlan, node_plan
+from gitdeploy.deploy.builds.node_plan import NodePlan, Tool, node_plan
 from gitdeploy.deploy.builds.place import Place, command
 from gitdeploy.deploy.builds.program import find, fingerprint, need, shown_with
 from gitdeploy.deploy.builds.runner import BuildRunner
@@ -16,11 +16,25 @@ from gitdeploy.deploy.context import Context
 
 _MODULES = "node_modules"
 _STEERING = re.compile(r"(?i:p?npm_config_)\w+|NODE_ENV|NODE_OPTIONS|(?:YARN|PNPM)_\w+")
-# pnpm links files into its store otherwise, which a build or a job could then change
-_UNLINKED = {
-    "npm_config_package_import_method": "clone-or-copy",
-    "pnpm_config_package_import_method": "clone-or-copy",
-}
+
+
+def _variables(ctx: Context, tool: Tool) -> dict[str, str]:
+    """What a tool is told beside what every build is."""
+    kept = ctx.paths.cache / ".cache" / tool
+    if tool == "yarn":  # as root it would take a directory of the system
+        return {"YARN_CACHE_FOLDER": str(kept)}
+    if tool == "npm":
+        return {}
+    options = {
+        "store_dir": str(kept),  # it would be in each release's node_modules
+        "package_import_method": "clone-or-copy",  # links: a job could change what is in the store
+        "verify_deps_before_run": "false",  # it would install where modules are another release's
+    }
+    return {
+        f"{prefix}_config_{name}": value
+        for prefix in ("npm", "pnpm")
+        for name, value in options.items()
+    }
 
 
 async def build(ctx: Context, runner: BuildRunner, place: Place) -> str | None:
@@ -84,7 +98,7 @@ async def _run(
             place,
             argv,
             shown=" ".join((plan.tool, *(w for w in words if not w.startswith("--no-")))),
-            environment=_UNLINKED if plan.tool == "pnpm" else None,
+            environment=_variables(ctx, plan.tool),
             readonly=shown_with(node) if node and Path(node) != Path(argv[0]) else (),
         )
     )

@@ -8,7 +8,6 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -31,14 +30,6 @@ def stand_in(server, tmp_path) -> Callable[[str, str], None]:
         file.chmod(0o755)
 
     return make
-
-
-@pytest.fixture
-def bare_path(server, tmp_path) -> Path:
-    """A PATH of builds with nothing on it but what a shell needs."""
-    bin_ = tmp_path / "bare"
-    bin_.mkdir()
-    return bin_
 
 
 def wheel(name: str = "foo", value: int = 1) -> bytes:
@@ -72,6 +63,12 @@ def npm_package(name: str, value: str) -> bytes:
     return buffer.getvalue()
 
 
+def job(repo, name: str, text: str, script: str = "run.py") -> None:
+    """A continuous job that isn't given time to come to an end by itself."""
+    repo.job(f"continuous/{name}", text, script)
+    repo.job(f"continuous/{name}", '{"stopping_wait_time": 0}', "settings.job")
+
+
 async def deployed(server, repo, message: str = "Change") -> str:
     """Push what must succeed; what the client read."""
     commit = repo.commit(message)
@@ -91,6 +88,6 @@ async def failed(server, repo) -> dict:
 
 
 def output(server, kind: str, job: str) -> str:
-    """The output of all executions of a job."""
-    files = server.paths.executions(kind, job).glob("*/stdout")
+    """The output of all executions of a job, in their order."""
+    files = sorted(server.paths.executions(kind, job).glob("*/stdout"))
     return "".join(file.read_text() for file in files)

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from gitdeploy.supervise import RunRequest
-from tests.integration.deploy.builds.conftest import APP, deployed, failed, output, wheel
+from tests.integration.deploy.builds.conftest import APP, deployed, failed, job, output, wheel
 from tests.support import eventually
 
 IMPORT = """\
@@ -34,8 +34,8 @@ def need(repo, value: int, folder: str = MAIL) -> None:
 
 
 async def test_a_jobs_requirements_are_its_own_and_restart_it_alone(server, repo):
-    repo.job("continuous/mail", IMPORT)
-    repo.job("continuous/other", IMPORT)
+    job(repo, "mail", IMPORT)
+    job(repo, "other", IMPORT)
     need(repo, 1)
     text = await deployed(server, repo)
     assert "continuous/mail: requirements.txt installed with" in text
@@ -56,8 +56,8 @@ async def test_a_jobs_requirements_are_its_own_and_restart_it_alone(server, repo
 
 
 async def test_the_environment_of_a_job_stands_in_for_the_sites(server, repo):
-    repo.job("continuous/mail", IMPORT)
-    repo.job("continuous/other", IMPORT)
+    job(repo, "mail", IMPORT)
+    job(repo, "other", IMPORT)
     need(repo, 1, ".")
     repo.write(f"{MAIL}/requirements.txt", "# nothing\n")
     await deployed(server, repo)
@@ -69,7 +69,7 @@ async def test_a_jobs_environment_stays_as_long_as_a_release_needs_it(make_serve
     server = await make_server(keep_releases=1)
     server.environ |= {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
     repo = await server.app()
-    repo.job("continuous/mail", IMPORT)
+    job(repo, "mail", IMPORT)
     need(repo, 1)
     await deployed(server, repo)
     first = repo.head()
@@ -88,7 +88,7 @@ async def test_a_jobs_environment_stays_as_long_as_a_release_needs_it(make_serve
 
 
 async def test_a_kept_release_is_rolled_back_to_with_its_jobs_environment(server, repo):
-    repo.job("continuous/mail", IMPORT)
+    job(repo, "mail", IMPORT)
     need(repo, 1)
     await deployed(server, repo)
     first = repo.head()
@@ -101,7 +101,7 @@ async def test_a_kept_release_is_rolled_back_to_with_its_jobs_environment(server
 
 
 async def test_included_files_may_be_shared_by_jobs(server, repo):
-    repo.job("continuous/mail", IMPORT)
+    job(repo, "mail", IMPORT)
     repo.write("common/common.txt", "# nothing yet\n")
     repo.write(f"{MAIL}/requirements.txt", "-r ../../../../common/common.txt\n")
     await deployed(server, repo)

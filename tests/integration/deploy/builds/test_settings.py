@@ -57,6 +57,7 @@ async def test_a_repository_that_is_a_single_job_is_put_in_its_place(server, rep
     target = "App_Data\\jobs\\continuous\\mail"
     await server.store.apps.merge_settings(APP, {"SCM_TARGET_PATH": target})
     repo.write("run.sh", FOREVER)
+    repo.write("settings.job", '{"stopping_wait_time": 0}')
     assert "+ continuous/mail" in await deployed(server, repo)
     await eventually(lambda: "here" in output(server, "continuous", "mail"))
     pid = server.pid("mail")
@@ -72,6 +73,7 @@ async def test_the_places_of_a_build_follow_the_settings(server, repo):
         "PRE_BUILD_COMMAND = pwd > where; echo $DEPLOYMENT_SOURCE $DEPLOYMENT_TARGET > places\n",
     )
     repo.write("part/continuous/t/run.sh", FOREVER)
+    repo.write("part/continuous/t/settings.job", '{"stopping_wait_time": 0}')
     repo.write("elsewhere.txt", "not of the site")
     text = await deployed(server, repo)
     assert "+ continuous/t" in text
