@@ -21,7 +21,7 @@ from aiohttp import web
 from gitdeploy import __version__
 from gitdeploy.clock import SystemClock
 from gitdeploy.config import Options, split_listen
-from gitdeploy.deploy import Deployer, JobUploads
+from gitdeploy.deploy import Deployer, JobUploads, reap_builds
 from gitdeploy.errors import GitdeployError
 from gitdeploy.events import Events, Redactor
 from gitdeploy.home import Home
@@ -218,6 +218,7 @@ class Server:
 
     async def _remove(self, app: str) -> None:
         await self.deployer.forget(app)
+        await reap_builds(self.home.app(app), self.holders)  # commands are among them
         await self.uploads.forget(app)
         await self.supervisor.forget(app)
         await self.upkeep.forget(app)

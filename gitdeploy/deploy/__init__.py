@@ -4,6 +4,7 @@ In: pushes and requests to deploy a commit of an app. Out: release directories, 
 supervisor should run, a record in the store, and a log of each attempt that anybody may follow.
 """
 
+from gitdeploy.deploy.builds import reap_builds
 from gitdeploy.deploy.command import CommandResult, Commands
 from gitdeploy.deploy.deployer import END, Deployer
 from gitdeploy.deploy.errors import DeployError
@@ -23,5 +24,6 @@ __all__ = [
     "SwapFailed",
     "check_filename",
     "clear_cache",
+    "reap_builds",
     "swap_error",
 ]

@@ -20,14 +20,14 @@ from gitdeploy.clock import Clock
 from gitdeploy.config import Options
 from gitdeploy.deploy.builds.environment import search_path
 from gitdeploy.deploy.builds.runner import IDLE_SETTING, idle_timeout
-from gitdeploy.errors import Invalid, NotFound
+from gitdeploy.errors import Conflict, Invalid, NotFound
 from gitdeploy.home import AppHome, Home
 from gitdeploy.sandbox import Handle, Holders, Spec
 from gitdeploy.store import Release, Store
 
 MOST = 1 << 20
 """Bytes of each stream that are told; a command that writes more is ended."""
-_LOOK = 0.25
+_LOOK = 0.05  # seconds: what writes as fast as it can fills the disk in between
 _FAILED = -1  # Kudu's exit code where there is none
 _DRIVE = re.compile(r"\A[A-Za-z]:")
 
@@ -56,7 +56,8 @@ class Commands:
         """Run a line of shell in a directory named as vfs names it ("" is Kudu's home).
 
         It has `build_timeout` in all and SCM_COMMAND_IDLE_TIMEOUT without output. Raises Invalid
-        or NotFound where the directory can't be, SpawnError where it can't be started.
+        or NotFound where the directory can't be, SpawnError where it can't be started, Conflict where
+        the app is deleted meanwhile.
         """
         paths = self.home.app(app)
         settings = await self.store.apps.settings(app)
@@ -65,9 +66,19 @@ class Commands:
         place = _Place(paths, release, await asyncio.to_thread(_make_place, paths, release))
         try:
             spec = place.spec(command, place.find(directory), settings)
-            return await self._run(spec, idle)
+            result = await self._run(spec, idle)
+        except FileNotFoundError as error:
+            await self._check_there(app, error)
+            raise
         finally:
             await asyncio.to_thread(shutil.rmtree, place.directory, ignore_errors=True)
+        await self._check_there(app)
+        return result
+
+    async def _check_there(self, app: str, error: OSError | None = None) -> None:
+        """Raises Conflict where the app is gone: all that is its own is ended and removed then."""
+        if await self.store.apps.get(app) is None:
+            raise Conflict(f"{app} was deleted, and the command ended with it.") from error
 
     async def _run(self, spec: Spec, idle: float) -> CommandResult:
         for file in (spec.stdout, spec.stderr):

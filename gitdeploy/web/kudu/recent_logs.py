@@ -21,13 +21,15 @@ from gitdeploy.web.route import Answer, Param, Route
 from gitdeploy.web.services import Services, services_of
 
 _DEFAULT, _MOST = 100, 1000  # Kudu's
+_LONGEST = 16 << 10  # bytes of a line that are told: a thousand long ones are no log to look at
 _LEVELS = {"stdout": "Information", "stderr": "Error"}
 
 
 class LogLine(msgspec.Struct, frozen=True):
     """Kudu's ApplicationLogEntry. `level` is Information, or Error for standard error.
 
-    `pid` is 0 where it isn't on record. `job` (`kind/name`) is ours.
+    `pid` is 0 where it isn't on record. `job` (`kind/name`) is ours. A longer `message` than 16 KiB
+    is cut and ends in `…`.
     """
 
     timestamp: str
@@ -61,7 +63,7 @@ async def recent(request: web.Request) -> web.Response:
                 timestamp=rfc3339(line.ts),
                 level=_LEVELS[line.stream],
                 pid=await pids.of(key, line.execution),
-                message=line.line.decode("utf-8", "backslashreplace"),
+                message=_message(line.line),
                 job="/".join(key),
             )
             for _, _, line, key in sorted(newest, reverse=True)
@@ -76,7 +78,12 @@ async def _lines(
     async with aclosing(read_job(services.watcher, executions, tail=top)) as batches:
         async for batch in batches:
             for line in batch:
-                yield line
+                yield line._replace(line=line.line[: _LONGEST + 1])
+
+
+def _message(line: bytes) -> str:
+    cut = "…" if len(line) > _LONGEST else ""
+    return line[:_LONGEST].decode("utf-8", "backslashreplace") + cut
 
 
 class _Pids:

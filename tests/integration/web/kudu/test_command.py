@@ -128,6 +128,17 @@ async def test_a_client_that_leaves_doesnt_stop_it_and_the_servers_end_does(
     assert commands_of(shop.server) == []
 
 
+async def test_a_command_ends_with_its_app_and_leaves_nothing(admin: Client, shop: Site) -> None:
+    shop.server.options.build_timeout = 60.0
+    body = {"command": "touch data/begun; sleep 60"}
+    asking = asyncio.create_task(admin.ask("POST", f"{APP}/api/command", body))
+    root = shop.server.home.app("shop").root
+    await eventually((root / "data" / "begun").exists)
+    assert (await admin.ask("DELETE", "/api/apps/shop")).status in (200, 204)
+    assert (await asyncio.wait_for(asking, 20)).status == 409
+    assert not root.exists()
+
+
 @pytest.mark.parametrize(
     ("directory", "status"),
     [

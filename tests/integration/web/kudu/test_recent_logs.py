@@ -55,3 +55,15 @@ async def test_recent_logs_are_the_newest_lines_of_all_jobs_newest_first(
 async def test_a_top_that_cant_be_meant_is_refused(admin: Client, shop: Site) -> None:
     for top in ("0", "1001", "-1", "many"):
         assert (await admin.get(f"{APP}/api/logs/recent?top={top}")).status == 400
+
+
+async def test_a_long_line_is_cut(admin: Client, shop: Site) -> None:
+    await shop.deploy({"App_Data/jobs/triggered/long/run.py": "print('x' * 3_000_000)\n"})
+    started = await admin.ask("POST", f"{APP}/api/triggeredwebjobs/long/run")
+
+    async def ended() -> bool:
+        return bool((await admin.get(started.headers["Location"])).json["end_time"])
+
+    await eventually(ended)
+    messages = [line["message"] for line in (await admin.get(f"{APP}/api/logs/recent")).json]
+    assert messages == ["x" * (16 << 10) + "…"] * 3
