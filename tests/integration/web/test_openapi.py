@@ -60,6 +60,7 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
         "id": commit,
         "run": run_id,
         "key": "KEY",
+        "build": "any",
         "entry": entries[0]["id"],
     }
     signed_in = await admin.ask("POST", "/ui/sign-in", b"token=" + (admin.token or "").encode())
@@ -73,12 +74,15 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
         values["id"] = ids.get(route.operation, commit)
         files = route.operation in ("vfs.get", "zip.get")
         values["path*"] = "data/jobs/triggered/" if files else "jobs/continuous/ticker"
+        if route.operation == "page.asset":
+            values["path*"] = "app.css"
         for template in route.paths:
             path = re.sub(r"\{([a-z]+\*?)\}", lambda m: values[m[1]], template)
             if route.operation == "git.refs":
                 path += "?service=git-upload-pack"
             headers = {**admin._headers(None), "Cookie": cookie}
-            headers["Accept"] = "text/html" if route.tag == "pages" else "*/*"
+            page = route.tag == "pages" and route.operation != "page.events"
+            headers["Accept"] = "text/html" if page else "*/*"
             async with admin.session.get(
                 admin.url + path, headers=headers, allow_redirects=False
             ) as response:
