@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitdeploy.events import Redactor
-from gitdeploy.web.kudu.dump import masked, secrets_of
+from gitdeploy.web.kudu.dump import Mask, masked, secrets_of
 
 
 async def through(pieces: list[bytes], *secrets: str) -> bytes:
@@ -18,7 +18,7 @@ async def through(pieces: list[bytes], *secrets: str) -> bytes:
         for piece in pieces:
             yield piece
 
-    return b"".join([piece async for piece in masked(source(), (Redactor(secrets),))])
+    return b"".join([piece async for piece in masked(source(), Mask(Redactor(), secrets))])
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,9 @@ async def test_a_secret_is_masked_wherever_the_pieces_are_cut(
 async def test_bytes_that_are_no_text_come_through_untouched() -> None:
     data = bytes(range(256)) * 20 + b"\n\xff\xfe"
     assert await through([data[:100], data[100:]], "not-in-there") == data
+
+
+async def test_the_longer_of_two_secrets_is_masked_whole_and_the_logs_own_are_too() -> None:
+    data = b"a-secret-and-more a-secret ada:gone@x https://ada:lovelace@example.org/\n"
+    out = await through([data], "a-secret", "a-secret-and-more")
+    assert out == b"*** *** ada:gone@x https://ada:***@example.org/\n"
