@@ -17,6 +17,7 @@ from gitdeploy.store.jobs import Jobs
 from gitdeploy.store.occurrences import Occurrences
 from gitdeploy.store.origins import Origins
 from gitdeploy.store.outbox import Outbox
+from gitdeploy.store.overview import Overviews
 from gitdeploy.store.secrets import Secrets
 from gitdeploy.store.tokens import Deliveries, Sessions, Tokens
 from gitdeploy.store.uploads import Uploads
@@ -43,6 +44,7 @@ class Store:
         self.diagnostics = Diagnostics(self.database)
         self.hooks = Hooks(self.database)
         self.outbox = Outbox(self.database)
+        self.overviews = Overviews(self.database)
 
     def open(self) -> None:
         """Raises StoreError, see Database.open."""
