@@ -40,9 +40,12 @@ class Span(NamedTuple):
     stop: int
 
 
-async def serve(request: web.Request, entity: Entity, media: str) -> web.StreamResponse:
+async def serve(
+    request: web.Request, entity: Entity, media: str, *, disposition: str = ""
+) -> web.StreamResponse:
     """Answer GET or HEAD with the entity: 200, 206, 304, 412 or 416."""
-    headers = {
+    headers = {"Content-Disposition": disposition} if disposition else {}
+    headers |= {
         "ETag": f'"{entity.tag}"',
         "Last-Modified": http_date(entity.modified),
         "Accept-Ranges": "bytes",

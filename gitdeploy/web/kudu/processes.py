@@ -52,7 +52,13 @@ async def end(request: web.Request) -> web.Response:
         raise Forbidden(
             "That is the server itself; it isn't ended through an app.", "Stop it where it runs."
         )
-    one = _find(request, await services.supervisor.processes(app), pid)
+    await end_process(request, _find(request, await services.supervisor.processes(app), pid))
+    return no_content()
+
+
+async def end_process(request: web.Request, one: JobProcess) -> None:
+    """End it and all below it, told to the app's log and to the audit."""
+    services, app = services_of(request), one.execution.app
     told, execution = one.details, one.execution
     access_of(request).target = f"{app}: {told.pid} ({told.name}) of {job_of(one)}"
     services.events.app_log(app).info(
@@ -64,7 +70,6 @@ async def end(request: web.Request) -> web.Response:
         who=principal_of(request).who,
     )
     await services.background.complete(end_below(told.pid, told.start))
-    return no_content()
 
 
 async def _itself() -> Details:

@@ -5,52 +5,34 @@ Conditions are Kudu's: a file that is there is replaced or removed only with an 
 
 from __future__ import annotations
 
-import asyncio
-import zipfile
-from pathlib import Path
+from functools import partial
 
 from aiohttp import web
 
-from gitdeploy.deploy.content import File, Folder, Removed, WholeSite, site_path
-from gitdeploy.deploy.source import Source
 from gitdeploy.errors import Conflict, NotFound, TooLarge
-from gitdeploy.web import placing
 from gitdeploy.web.conditions import check_write
 from gitdeploy.web.entity import http_date
-from gitdeploy.web.files import OpenFile, lasting_tag
-from gitdeploy.web.incoming import receive, spare
+from gitdeploy.web.incoming import receive
+from gitdeploy.web.kudu.file_change import check_new, known_place, make_folder, remove, write_file
 from gitdeploy.web.kudu.found import close
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.kudu.place import (
-    check_names,
-    data_place,
     ends_in_slash,
-    in_turn,
     nothing_at,
     parts_of_path,
-    read_only,
     redirect,
-    site_place,
     tree_of,
     writable_tag,
 )
-from gitdeploy.web.kudu.site_change import begin, check_unlocked, live
-from gitdeploy.web.kudu.site_files import active_site, open_site
 from gitdeploy.web.requests import flag
 from gitdeploy.web.route import FOUND, Answer, Body, Param, Route
-from gitdeploy.web.services import services_of
 
 
 async def put(request: web.Request) -> web.Response:
     """Create or replace a file, or make a directory; parents come along."""
     parts = parts_of_path(request)
-    site, data = site_place(parts), data_place(request, parts)
-    if site is None and data is None:
-        raise read_only(parts)
-    check_names(parts)
-    if site is not None:
-        site_path("/".join(site))
-        check_unlocked(request, wait_turn=True)
+    place = known_place(request, parts)
+    check_new(place, parts)
     try:
         found = await tree_of(request).find(parts)
     except NotFound as error:  # a link, a socket
@@ -64,21 +46,22 @@ async def put(request: web.Request) -> web.Response:
             check_write(request, None)
     finally:
         close(found)
-    if site is not None:
-        return await _put_site(request, site)
-    assert data is not None
-    return await _put_data(request, data)
+    if ends_in_slash(request):
+        await make_folder(request, place)
+        return web.Response(status=201)
+    file = await receive(request)
+    written = await write_file(request, place, file, partial(check_write, request))
+    headers = {}
+    if written.tag is not None and written.modified is not None:
+        headers = {"ETag": f'"{written.tag}"', "Last-Modified": http_date(written.modified)}
+    return web.Response(status=201 if written.created else 204, headers=headers)
 
 
 async def delete(request: web.Request) -> web.Response:
     """Remove a file, or a directory: one that isn't empty only with `?recursive=true`."""
     parts = parts_of_path(request)
-    site, data = site_place(parts), data_place(request, parts)
     recursive = flag(request, "recursive")
-    if site is None and data is None:
-        raise read_only(parts)
-    if site is not None:
-        check_unlocked(request, wait_turn=True)
+    place = known_place(request, parts)
     is_empty = False
     try:
         found = await tree_of(request).find(parts)
@@ -98,109 +81,9 @@ async def delete(request: web.Request) -> web.Response:
             check_write(request, writable_tag(found, parts))
     finally:
         close(found)
-    if site is not None:
-        await _delete_site(request, site, recursive=recursive, is_folder=is_folder)
-    else:
-        assert data is not None
-        await _delete_data(request, data, recursive=recursive, is_folder=is_folder)
+    check = partial(check_write, request)
+    await remove(request, place, check, recursive=recursive, is_folder=is_folder)
     return web.Response(status=200)
-
-
-async def _put_data(request: web.Request, parts: list[str]) -> web.Response:
-    services, app = services_of(request), request.match_info["app"]
-    root = services.home.app(app).data
-    if ends_in_slash(request):
-        await in_turn(request, lambda: placing.make_folder(root, parts))
-        return web.Response(status=201)
-    file = await receive(request)
-
-    def work() -> tuple[bool, int, str]:
-        try:
-            return placing.put_file(root, parts, file, lambda tag: check_write(request, tag))
-        finally:
-            file.unlink(missing_ok=True)
-
-    created, modified, tag = await in_turn(request, work)
-    return _written(created, tag, modified)
-
-
-async def _put_site(request: web.Request, parts: list[str]) -> web.Response:
-    at = "/".join(parts)
-    message = f"PUT site/wwwroot/{at}"
-    if ends_in_slash(request):
-        row = await begin(request, Folder(at), trigger="vfs", wait_turn=True, message=message)
-        await live(request, row)
-        return web.Response(status=201)
-    file = await receive(request)
-    created = False
-
-    def check(there: Path, exists: bool) -> None:
-        nonlocal created
-        created = not exists
-        check_write(request, _tag_at(there) if exists else None)
-
-    content = File(file, at, check=check)
-    row = await begin(request, content, trigger="vfs", wait_turn=True, message=message)
-    await live(request, row)
-    now = await active_site(services_of(request), request.match_info["app"])
-    found = None if now is None else await asyncio.to_thread(open_site, now, parts)
-    try:
-        if isinstance(found, OpenFile):
-            return _written(created, found.tag, found.modified)
-    finally:
-        close(found)
-    return web.Response(status=201 if created else 204)  # gone again meanwhile
-
-
-async def _delete_data(
-    request: web.Request, parts: list[str], *, recursive: bool, is_folder: bool
-) -> None:
-    if not parts or (parts[0] == "jobs" and len(parts) < 3):
-        raise Conflict("This directory is always there.", "Delete what is in it.")
-    root = services_of(request).home.app(request.match_info["app"]).data
-
-    def work() -> None:
-        if is_folder:
-            placing.remove_folder(root, parts, recursive=recursive)
-        else:
-            placing.remove_file(root, parts, lambda tag: check_write(request, tag))
-
-    await in_turn(request, work)
-
-
-async def _delete_site(
-    request: web.Request, parts: list[str], *, recursive: bool, is_folder: bool
-) -> None:
-    at = "/".join(parts)
-
-    def check(there: Path, exists: bool) -> None:
-        if not is_folder:
-            check_write(request, _tag_at(there) if exists else None)
-
-    content: Source = Removed(at, recursive=recursive, check=check)
-    if not at:
-        content = WholeSite(await asyncio.to_thread(_empty_zip, spare(request)))
-    message = f"DELETE site/wwwroot/{at}"
-    row = await begin(request, content, trigger="vfs", wait_turn=True, message=message)
-    await live(request, row)
-
-
-def _tag_at(file: Path) -> str:
-    """The ETag under which the file is served: a link's is that of what it leads to."""
-    try:
-        return lasting_tag(file.stat())
-    except OSError:
-        return lasting_tag(file.lstat())
-
-
-def _written(created: bool, tag: str, modified: int) -> web.Response:
-    headers = {"ETag": f'"{tag}"', "Last-Modified": http_date(modified)}
-    return web.Response(status=201 if created else 204, headers=headers)
-
-
-def _empty_zip(file: Path) -> Path:
-    with zipfile.ZipFile(file, "w"):
-        return file
 
 
 _TAGS = ("ETag", "Last-Modified")
