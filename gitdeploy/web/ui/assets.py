@@ -24,6 +24,7 @@ _TYPES = {
     "svg": "image/svg+xml",
     "woff2": "font/woff2",
 }
+_FONTS = "css/01-fonts.css"
 _PACKED = frozenset({"woff2"})  # compressed as they are
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -50,6 +51,8 @@ def assets() -> Assets:
     """Read from the package. Style sheets are one file, made of its parts in the order of names."""
     found: dict[str, bytes] = {}
     _collect(resources.files("gitdeploy.web.ui").joinpath("static"), "", found)
+    if "fonts/inter.woff2" not in found:  # built where the font tools failed
+        del found[_FONTS]
     sheets = sorted(path for path in found if path.startswith("css/"))
     sheet = b"\n".join(found.pop(path) for path in sheets)
     found["app.css"] = sheet

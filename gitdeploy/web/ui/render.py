@@ -68,6 +68,7 @@ def render(
         "who": principal.who if principal is not None else "",
         "may": principal.may if principal is not None else lambda scope: False,
         "form_token": access.session.form_token if access.session is not None else "",
+        "fonts": "fonts/inter.woff2" in assets().files,
         "static": lambda path: f"{base}/{path}",
         "state": states.of,
         "said": was_said(request, show.words),
