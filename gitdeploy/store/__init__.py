@@ -14,8 +14,9 @@ from gitdeploy.store.hooks import Hook, HookFormat
 from gitdeploy.store.jobs import JobRow
 from gitdeploy.store.occurrences import Occurrence
 from gitdeploy.store.outbox import Delivery, Try
+from gitdeploy.store.sessions import Session
 from gitdeploy.store.store import Store
-from gitdeploy.store.tokens import Session, Token
+from gitdeploy.store.tokens import Token
 from gitdeploy.store.uploads import RemovedJob, SettingsRow, Upload
 
 __all__ = [

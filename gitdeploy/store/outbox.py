@@ -76,6 +76,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
 
 
+_LAST = (1 << 63) - 1
 _KEY = "app = :app AND hook = :hook AND n = :n"
 _WAITS = "app = :app AND hook = :hook AND next_at IS NOT NULL"
 _HOLDING = f"SELECT n FROM outbox WHERE {_WAITS} AND tries < :holds ORDER BY n LIMIT 1"  # noqa: S608
@@ -125,12 +126,14 @@ class Outbox:
         )
         return None if row is None else to_struct(Delivery, row)
 
-    async def newest(self, app: str, hook: str, *, limit: int = KEPT) -> list[Delivery]:
-        """The newest deliveries of a hook, newest first."""
+    async def newest(
+        self, app: str, hook: str, *, limit: int = KEPT, before: int = _LAST
+    ) -> list[Delivery]:
+        """The newest deliveries of a hook (numbered below `before`), newest first."""
         rows = self._db.read(
             lambda c: c.execute(
-                "SELECT * FROM outbox WHERE app = ? AND hook = ? ORDER BY n DESC LIMIT ?",
-                (app, hook, limit),
+                "SELECT * FROM outbox WHERE app = ? AND hook = ? AND n < ? ORDER BY n DESC LIMIT ?",
+                (app, hook, before, limit),
             ).fetchall()
         )
         return [to_struct(Delivery, row) for row in rows]

@@ -19,7 +19,8 @@ from gitdeploy.store.origins import Origins
 from gitdeploy.store.outbox import Outbox
 from gitdeploy.store.overview import Overviews
 from gitdeploy.store.secrets import Secrets
-from gitdeploy.store.tokens import Deliveries, Sessions, Tokens
+from gitdeploy.store.sessions import Sessions
+from gitdeploy.store.tokens import Deliveries, Tokens
 from gitdeploy.store.uploads import Uploads
 
 

@@ -1,4 +1,4 @@
-"""Tokens (by their hash), sessions of pages, and webhook deliveries that were seen."""
+"""Tokens (by their hash), and webhook deliveries that were seen."""
 
 from __future__ import annotations
 
@@ -26,15 +26,6 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     apps: list[str] | None
     expires_at: int | None
     created_at: int
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed-in browser: the token that it stands for and the token of its forms."""
-
-    token_id: str
-    form_token: str
-    created_at: int
-    expires_at: int
 
 
 class Tokens:
@@ -94,46 +85,6 @@ class Tokens:
         sql = f"SELECT * FROM tokens WHERE {column} = ?"  # noqa: S608
         row = self._db.read(lambda c: c.execute(sql, (value,)).fetchone())
         return None if row is None else _token(row)
-
-
-class Sessions:
-    """The table `sessions`."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    async def add(self, cookie_hash: str, session: Session) -> None:
-        """Keep a session; those that have expired by its creation are removed."""
-
-        def work(c: sqlite3.Connection) -> None:
-            c.execute("DELETE FROM sessions WHERE expires_at <= ?", (session.created_at,))
-            c.execute(
-                "INSERT INTO sessions (hash, token_id, form_token, created_at, expires_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (
-                    cookie_hash,
-                    session.token_id,
-                    session.form_token,
-                    session.created_at,
-                    session.expires_at,
-                ),
-            )
-
-        await self._db.write(work)
-
-    async def get(self, cookie_hash: str, *, at: int) -> Session | None:
-        """The session, unless it has expired at that time."""
-        row = self._db.read(
-            lambda c: c.execute(
-                "SELECT * FROM sessions WHERE hash = ? AND expires_at > ?", (cookie_hash, at)
-            ).fetchone()
-        )
-        return None if row is None else to_struct(Session, row)
-
-    async def delete(self, cookie_hash: str) -> None:
-        await self._db.write(
-            lambda c: c.execute("DELETE FROM sessions WHERE hash = ?", (cookie_hash,)) and None
-        )
 
 
 class Deliveries:

@@ -102,7 +102,13 @@ async def patch(request: web.Request) -> web.Response:
         for field in wanted.__struct_fields__
         if (value := getattr(wanted, field)) is not msgspec.UNSET
     }
-    _check(changes)
+    app = await change_app(services, name, changes)
+    return as_json(_info(services, app, way_in(request, services.options.scm_domain)))
+
+
+async def change_app(services: Services, name: str, changes: dict[str, Any]) -> App:
+    """Change attributes (`AppChanges`); the app as it is then. Raises Invalid, NotFound."""
+    check_changes(changes)
     app = await services.background.complete(services.store.apps.update(name, changes))
     if app is None:
         raise NotFound(f"There is no app {name!r} that you may know of.")
@@ -111,23 +117,28 @@ async def patch(request: web.Request) -> web.Response:
             services.events.redactor.add(secret)
     services.supervisor.follow(app)
     services.events.app_log(name).info("app.changed", keys=sorted(changes))
-    return as_json(_info(services, app, way_in(request, services.options.scm_domain)))
+    return app
 
 
 async def delete(request: web.Request) -> web.Response:
-    services, name = services_of(request), request.match_info["app"]
-    await request.app[FETCHER].forget(name)
-    if not await services.background.complete(_delete(request, name)):
-        raise NotFound(f"There is no app {name!r} that you may know of.")
-    services.events.log.info("app.deleted", name=name)
+    await delete_app(request, request.match_info["app"])
     return no_content()
 
 
-async def _delete(request: web.Request, name: str) -> bool:
-    return await services_of(request).delete_app(name)
+async def delete_app(request: web.Request, name: str) -> None:
+    """Stop an app's jobs and remove all that it has. Raises NotFound."""
+    services = services_of(request)
+    await request.app[FETCHER].forget(name)
+    if not await services.background.complete(_delete(services, name)):
+        raise NotFound(f"There is no app {name!r} that you may know of.")
+    services.events.log.info("app.deleted", name=name)
 
 
-def _check(changes: dict[str, Any]) -> None:
+async def _delete(services: Services, name: str) -> bool:
+    return await services.delete_app(name)
+
+
+def check_changes(changes: dict[str, Any]) -> None:
     """Raises Invalid naming the key."""
     branch = changes.get("branch")
     if branch is not None and branch.startswith("refs/"):

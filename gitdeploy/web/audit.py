@@ -28,7 +28,7 @@ async def record_write(request: web.Request, route: Route, status: int) -> None:
         AuditEntry(
             at=services.clock.now(),
             who=access.principal.who,
-            what=route.operation,
+            what=access.what or route.operation,
             target=access.target or "/".join(request.match_info.values()) or "server",
             address=client_address(request),
             result=access.result or f"{status} {phrase(status)}",

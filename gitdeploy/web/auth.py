@@ -39,13 +39,14 @@ class Access:
     """What was found out about a request's caller, kept with the request.
 
     `app` is the app of the path; None where the path has none, or where an admin's push is about
-    to create it. `target` and `result` are what the audit log says, where a handler
+    to create it. `what`, `target` and `result` are what the audit log says, where a handler
     knows it better; `recorded` that it has it already.
     """
 
     principal: Principal | None = None
     app: App | None = None
     session: Session | None = None
+    what: str | None = None
     target: str | None = None
     result: str | None = None
     recorded: bool = False

@@ -61,9 +61,16 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"address": 
 
 async def create(request: web.Request) -> web.Response:
     wanted: NewToken = await read_json(request, NewToken)
+    token, secret = await make_token(request, wanted)
+    fields = msgspec.structs.asdict(_info(token))
+    return as_json(CreatedToken(**fields, token=secret), status=201)
+
+
+async def make_token(request: web.Request, wanted: NewToken) -> tuple[Token, str]:
+    """A new token and its secret, which is kept nowhere. Raises Invalid naming the field."""
     services = services_of(request)
     now = services.clock.now()
-    expires_at = _check(wanted, now)
+    expires_at = check_token(wanted, now)
     secret = new_secret()
     token = Token(
         id=secrets.token_hex(8),
@@ -76,8 +83,7 @@ async def create(request: web.Request) -> web.Response:
     access_of(request).target = f"{token.id} {token.name}"
     await services.background.complete(services.store.tokens.add(token, digest(secret).hex()))
     services.events.log.info("token.created", id=token.id, name=token.name)
-    fields = msgspec.structs.asdict(_info(token))
-    return as_json(CreatedToken(**fields, token=secret), status=201)
+    return token, secret
 
 
 async def every(request: web.Request) -> web.Response:
@@ -85,12 +91,17 @@ async def every(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    services, token_id = services_of(request), request.match_info["id"]
+    await delete_token(request, request.match_info["id"])
+    return no_content()
+
+
+async def delete_token(request: web.Request, token_id: str) -> None:
+    """Revoke a token with the sessions that it opened. Raises NotFound."""
+    services = services_of(request)
     if not await services.background.complete(services.store.tokens.delete(token_id)):
         raise NotFound(f"There is no token {token_id!r}.", "GET /api/tokens lists them.")
     request.app[REVOKED].add(token_id)
     services.events.log.info("token.deleted", id=token_id)
-    return no_content()
 
 
 async def audit(request: web.Request) -> web.Response:
@@ -111,7 +122,7 @@ async def audit(request: web.Request) -> web.Response:
     )
 
 
-def _check(wanted: NewToken, now: int) -> int | None:
+def check_token(wanted: NewToken, now: int) -> int | None:
     """The time at which it expires. Raises Invalid naming the field."""
     name = wanted.name
     if not name.strip() or len(name) > 100 or not name.isprintable() or name == ADMIN:

@@ -50,13 +50,18 @@ async def every(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    return as_json(await _shown(request, await _hook(request)))
+    return as_json(await _shown(request, await find_hook(request)))
 
 
 async def add(request: web.Request) -> web.Response:
     """Add a hook. One with this address and event that is there already will do."""
-    services, app = services_of(request), request.match_info["app"]
     wanted: Wanted = await read_json(request, Wanted)
+    return as_json(await _shown(request, await add_hook(request, wanted)), status=201)
+
+
+async def add_hook(request: web.Request, wanted: Wanted) -> Hook:
+    """Add a hook to the path's app, or find the one that will do. Raises Invalid, Conflict."""
+    services, app = services_of(request), request.match_info["app"]
     url = wanted.url.strip()
     access_of(request).target = f"{app}: {wanted.event[:100]}"
     check_wanted(wanted, url)
@@ -82,16 +87,20 @@ async def add(request: web.Request) -> web.Response:
         services.events.app_log(app).info(
             "hook.created", hook=hook.id, tells=hook.event, url=address(url, whole=False)
         )
-    return as_json(await _shown(request, there), status=201)
+    return there
 
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a hook and its deliveries; as in Kudu, one that isn't there is as good as removed."""
+    await remove_hook(request, request.match_info["id"].lower())
+    return web.Response()
+
+
+async def remove_hook(request: web.Request, hook: str) -> None:
+    """Remove a hook of the path's app with its deliveries, where it is there."""
     services, app = services_of(request), request.match_info["app"]
-    hook = request.match_info["id"].lower()
     if await services.background.complete(services.store.hooks.delete(app, hook)):
         services.events.app_log(app).info("hook.deleted", hook=hook)
-    return web.Response()
 
 
 async def publish(request: web.Request) -> web.Response:
@@ -109,14 +118,20 @@ async def publish(request: web.Request) -> web.Response:
 
 
 async def deliveries(request: web.Request) -> web.Response:
-    hook = await _hook(request)
+    hook = await find_hook(request)
     rows = await services_of(request).store.outbox.newest(hook.app, hook.id)
     return as_json([_delivery(request, hook, row) for row in rows])
 
 
 async def redeliver(request: web.Request) -> web.Response:
     """Send a delivery again: now where it still waits, else as a new one with the same id."""
-    services, hook, text = services_of(request), await _hook(request), request.match_info["n"]
+    hook = await find_hook(request)
+    return as_json(_delivery(request, hook, await send_again(request, hook)), status=202)
+
+
+async def send_again(request: web.Request, hook: Hook, text: str | None = None) -> Delivery:
+    """Have the delivery of that number (that of the path) sent again. Raises NotFound."""
+    services, text = services_of(request), request.match_info["n"] if text is None else text
     n = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     row = await services.background.complete(services.store.outbox.redeliver(hook.app, hook.id, n))
     if row is None:
@@ -124,7 +139,7 @@ async def redeliver(request: web.Request) -> web.Response:
             f"The hook {hook.id} has no delivery {text[:30]!r}.",
             f"GET api/hooks/{hook.id}/deliveries lists them.",
         )
-    return as_json(_delivery(request, hook, row), status=202)
+    return row
 
 
 async def _check_address(request: web.Request, url: str) -> None:
@@ -144,7 +159,8 @@ async def _check_address(request: web.Request, url: str) -> None:
         return
 
 
-async def _hook(request: web.Request) -> Hook:
+async def find_hook(request: web.Request) -> Hook:
+    """The hook of the path. Raises NotFound."""
     app, name = request.match_info["app"], request.match_info["id"]
     hook = await services_of(request).store.hooks.get(app, name.lower())
     if hook is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from gitdeploy.web.auth import access_of
 from gitdeploy.web.kudu.paths import API, spellings
 from gitdeploy.web.requests import decode_json, read_json
 from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
-from gitdeploy.web.services import services_of
+from gitdeploy.web.services import Services, services_of
 
 _KEY_LIMIT = 256
 _VALUE_LIMIT = 32_768  # bytes; execve(2) takes 128 KiB for one variable
@@ -43,17 +44,20 @@ async def merge(request: web.Request) -> web.Response:
         else:
             changes[key] = setting_text(key, value)
     access_of(request).target = f"{app}: {', '.join(sorted((*changes, *remove)))[:500]}"
-    await _apply(request, changes, remove)
+    await change_settings(services_of(request), app, changes, remove)
     return no_content()
 
 
 async def remove_one(request: web.Request) -> web.Response:
-    await _apply(request, {}, [request.match_info["key"]])
+    app, key = request.match_info["app"], request.match_info["key"]
+    await change_settings(services_of(request), app, {}, [key])
     return no_content()
 
 
-async def _apply(request: web.Request, changes: dict[str, str], remove: list[str]) -> None:
-    services, app = services_of(request), request.match_info["app"]
+async def change_settings(
+    services: Services, app: str, changes: Mapping[str, str], remove: Sequence[str]
+) -> None:
+    """Set and remove app settings, all or none; the jobs that use them are restarted."""
 
     async def change() -> None:
         await services.store.apps.merge_settings(app, changes, remove)

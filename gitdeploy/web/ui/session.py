@@ -17,11 +17,12 @@ from gitdeploy.web.auth import (
     open_session,
 )
 from gitdeploy.web.errors import TooMany, Unauthorized
-from gitdeploy.web.forwarded import Way
+from gitdeploy.web.forwarded import Way, client_address
 from gitdeploy.web.principal import digest
 from gitdeploy.web.revoked import REVOKED
 from gitdeploy.web.route import HTML, Answer, Route
-from gitdeploy.web.services import Services, services_of
+from gitdeploy.web.senders import one_line
+from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.forms import check_form_token, read_fields
 from gitdeploy.web.ui.language import LANGUAGES
 from gitdeploy.web.ui.preferences import (
@@ -62,7 +63,7 @@ async def sign_in(request: web.Request) -> web.Response:
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     services = services_of(request)
-    cookie, session = await _new_session(services, secret, is_admin=principal.kind == "admin")
+    cookie, session = await _new_session(request, secret, is_admin=principal.kind == "admin")
     await services.background.complete(services.store.sessions.add(digest(cookie).hex(), session))
     access_of(request).principal = principal
     way = page_way(request)
@@ -146,8 +147,9 @@ def _form(
     )
 
 
-async def _new_session(services: Services, secret: str, *, is_admin: bool) -> tuple[str, Session]:
+async def _new_session(request: web.Request, secret: str, *, is_admin: bool) -> tuple[str, Session]:
     """A fresh cookie and its session, which ends when its token does."""
+    services = services_of(request)
     now = services.clock.now()
     expires_at = now + SESSION_SECONDS * 1_000_000
     if is_admin:
@@ -164,6 +166,8 @@ async def _new_session(services: Services, secret: str, *, is_admin: bool) -> tu
         form_token=secrets.token_urlsafe(24),
         created_at=now,
         expires_at=expires_at,
+        address=client_address(request),
+        agent=one_line(request.headers.get("User-Agent", ""), 200),
     )
     return secrets.token_urlsafe(32), session
 
