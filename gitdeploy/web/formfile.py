@@ -17,6 +17,9 @@ from gitdeploy.errors import Invalid
 _HEADERS = 16 << 10
 _PARTS = 100
 _FILENAME = re.compile(rb"(?im)^content-disposition:[^\r\n]*;\s*filename\*?\s*=")
+_NAME = re.compile(rb'(?im)^content-disposition:[^\r\n]*;\s*name="([^"\r\n]*)"')
+_FILE = re.compile(rb'(?im)^content-disposition:[^\r\n]*;\s*filename="([^"\r\n]*)"')
+_ESCAPED = ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n"))
 
 
 class _Part(NamedTuple):
@@ -78,3 +81,53 @@ def _copy(source: int, target: int, part: _Part) -> None:
         if not count:
             return
         at += count
+
+
+class FormFields(NamedTuple):
+    """A form beside its file: `filename` is what the browser calls that, "" where none was chosen."""
+
+    fields: dict[str, list[str]]
+    filename: str
+
+
+def take_apart(file: Path, boundary: str, *, longest: int) -> FormFields:
+    """Replace a browser's form by what its one file has, nothing where it has none. Blocks.
+
+    Raises Invalid for a form that is cut off, or has several files or a field over `longest` bytes.
+    """
+    delimiter = b"--" + boundary.encode("ascii", "replace")
+    fields: dict[str, list[str]] = {}
+    with file.open("r+b") as form:
+        if form.read(len(delimiter)) != delimiter:
+            raise Invalid("The form is cut off or malformed.", "Send it from its page.")
+        with mmap.mmap(form.fileno(), 0, access=mmap.ACCESS_READ) as body:
+            parts = _parts(body, delimiter)
+            files = [part for part in parts if _FILENAME.search(part.headers)]
+            for part in parts:
+                name = _NAME.search(part.headers)
+                if part in files or name is None:
+                    continue
+                if part.stop - part.start > longest:
+                    raise Invalid(f"A field of the form has over {longest} bytes.", "Send less.")
+                value = body[part.start : part.stop].decode("utf-8", "replace")
+                fields.setdefault(_unescaped(name[1]), []).append(value)
+        if not files:
+            form.truncate(0)
+            return FormFields(fields, "")
+        part = _chosen(files)
+        inner = file.with_name(f"{file.name}.part")
+        try:
+            with inner.open("xb") as out:
+                _copy(form.fileno(), out.fileno(), part)
+            inner.replace(file)
+        finally:
+            inner.unlink(missing_ok=True)
+    found = _FILE.search(part.headers)
+    return FormFields(fields, _unescaped(found[1]) if found else "")
+
+
+def _unescaped(name: bytes) -> str:
+    """A name as browsers write it (WHATWG HTML, multipart form data)."""
+    for escaped, sign in _ESCAPED:
+        name = name.replace(escaped, sign)
+    return name.decode("utf-8", "replace")

@@ -50,7 +50,7 @@ async def receive(request: web.Request, *, references: bool = False) -> Path:
             async for piece in bodies.pieces(request, limit=limit, setting=_SETTING):
                 await out.write(piece)
         if request.content_type.startswith("multipart/"):
-            boundary = _boundary(request)
+            boundary = boundary_of(request)
             if boundary:
                 await asyncio.to_thread(unwrap, file, boundary)
         elif references and request.content_type == JSON:
@@ -84,7 +84,7 @@ def _head(file: Path) -> bytes:
         return opened.read(_REFERENCE + 1)
 
 
-def _boundary(request: web.Request) -> str:
+def boundary_of(request: web.Request) -> str:
     """The boundary that the Content-Type names; empty where it names none."""
     message = Message()
     message["Content-Type"] = request.headers.get("Content-Type", "")

@@ -54,6 +54,9 @@ from gitdeploy.web.router import Table
 from gitdeploy.web.services import SERVICES, Services
 from gitdeploy.web.throttle import Throttle
 from gitdeploy.web.ui import assets, pages, session
+from gitdeploy.web.ui.views import file_actions as ui_file_actions
+from gitdeploy.web.ui.views import files as ui_files
+from gitdeploy.web.ui.views import processes as ui_processes
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -108,6 +111,9 @@ ROUTES: tuple[Route, ...] = (
     *absent.ROUTES,
     *assets.ROUTES,
     *session.ROUTES,
+    *ui_files.ROUTES,
+    *ui_file_actions.ROUTES,
+    *ui_processes.ROUTES,
     *pages.ROUTES,
 )
 

@@ -15,7 +15,11 @@ class Section(NamedTuple):
     scope: Scope = "read"
 
 
-APP = (Section("jobs", "jobs"),)
+APP = (
+    Section("jobs", "jobs"),
+    Section("files", "folder"),
+    Section("processes", "chip"),
+)
 """Of an app: `/ui/{app}/`, `/ui/{app}/{key}/`."""
 
 SERVER = (Section("apps", "grid"),)

@@ -76,6 +76,8 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
         values["path*"] = "data/jobs/triggered/" if files else "jobs/continuous/ticker"
         if route.operation == "page.asset":
             values["path*"] = "app.css"
+        if route.operation == "page.files":
+            values["path*"] = "site/wwwroot"
         for template in route.paths:
             path = re.sub(r"\{([a-z]+\*?)\}", lambda m: values[m[1]], template)
             if route.operation == "git.refs":
