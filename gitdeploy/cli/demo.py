@@ -312,5 +312,14 @@ The server stays up until Ctrl-C. What to try next:
   curl -u :$TOKEN -X POST '{url}/apps/{APP}/api/triggeredwebjobs/report/run?follow=true'
   curl -u :$TOKEN -X POST {url}/apps/{APP}/api/settings -d '{{"TICK_SECONDS": "2"}}'
   git remote add deploy {url.replace("://", "://me:$ADMIN@")}/shop.git   # in a project of yours; the push makes the app
-  {url}/ui/{APP}/                     # sign in with a token"""
+
+In a browser (the link signs you in, once, within ten minutes):
+
+  {sign_in_link(server)}"""
     )
+
+
+def sign_in_link(server: DemoServer) -> str:
+    """An address that signs a browser in and shows the app; no token is in it."""
+    made = DemoServer(server.process, server.url, server.admin).call("POST", "/api/sign-in-links")
+    return f"{made['url']}&next=/ui/{APP}/"

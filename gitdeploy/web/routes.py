@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from gitdeploy.logs import Measures
-from gitdeploy.web import apps, health, hooks_in, tokens
+from gitdeploy.web import apps, health, hooks_in, sign_in_links, tokens
 from gitdeploy.web.auth import THROTTLE
 from gitdeploy.web.fetching import FETCHER, Fetcher
 from gitdeploy.web.following import CLOSING
@@ -78,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *apps.ROUTES,
     *tokens.ROUTES,
+    *sign_in_links.ROUTES,
     *git_routes(),
     *hooks_in.ROUTES,
     *webjobs.ROUTES,
@@ -126,6 +127,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[THROTTLE] = Throttle(services.clock)
     application[CLOSING] = asyncio.Event()
     application[REVOKED] = Revoked()
+    application[sign_in_links.LINKS] = sign_in_links.SignInLinks(services.clock)
     application[FETCHER] = Fetcher(services)
     application[vfs.MEASURES] = Measures()
     application[TURNS] = Turns(asyncio.Lock)

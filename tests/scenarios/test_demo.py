@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -82,3 +84,37 @@ def _mentioning(text: str) -> list[str]:
         if text.encode() in data and int(folder.name) != os.getpid():
             found.append(data.replace(b"\0", b" ").decode(errors="replace")[:200])
     return found
+
+
+def test_the_demos_link_signs_a_browser_in_once() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gitdeploy", "demo"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("GITDEPLOY_")}
+        | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    try:
+        link = next(line.strip() for line in process.stdout if "/ui/sign-in?" in line)
+        assert "gd_" not in link, "no token stands in it"
+        address = urlsplit(link)
+        asked = f"{address.path}?{address.query}"
+        first, second = (_asked(address.netloc, asked) for _ in range(2))
+        assert (first.status, second.status) == (303, 401)
+        assert str(first.headers["Location"]).endswith("/ui/ticker/")
+        assert "gitdeploy_session=" in str(first.headers["Set-Cookie"])
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        process.wait(30)
+
+
+def _asked(host: str, path: str) -> http.client.HTTPResponse:
+    """As a browser asks for an address that was typed."""
+    connection = http.client.HTTPConnection(host, timeout=10)
+    connection.request("GET", path, headers={"Sec-Fetch-Site": "none", "Accept": "text/html"})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response

@@ -7,6 +7,7 @@ import secrets
 from aiohttp import web
 
 from gitdeploy.store import Session
+from gitdeploy.web.audit import record_write
 from gitdeploy.web.auth import (
     COOKIE,
     SESSION_SECONDS,
@@ -14,15 +15,20 @@ from gitdeploy.web.auth import (
     admin_session_id,
     check_same_origin,
     check_secret,
+    check_throttle,
+    count_failure,
     open_session,
+    session_principal,
 )
 from gitdeploy.web.errors import TooMany, Unauthorized
 from gitdeploy.web.forwarded import Way, client_address
 from gitdeploy.web.principal import digest
 from gitdeploy.web.revoked import REVOKED
-from gitdeploy.web.route import HTML, Answer, Route
+from gitdeploy.web.route import HTML, Answer, Param, Route
+from gitdeploy.web.router import route_of
 from gitdeploy.web.senders import one_line
 from gitdeploy.web.services import services_of
+from gitdeploy.web.sign_in_links import LINKS
 from gitdeploy.web.ui.forms import check_form_token, read_fields
 from gitdeploy.web.ui.language import LANGUAGES
 from gitdeploy.web.ui.preferences import (
@@ -39,20 +45,36 @@ _START = "/ui/"
 
 
 async def form(request: web.Request) -> web.Response:
-    """The sign-in page; who is signed in goes on."""
+    """The sign-in page; who is signed in goes on. With a link's `code` it signs in at once.
+
+    Another site's link with a code asks first, so that nobody is signed in as somebody else unseen,
+    and what only looks ahead (a prefetch) doesn't use a code up.
+    """
     await open_session(request)
     target = local_target(request.query.get("next"))
     if access_of(request).principal is not None:
         raise web.HTTPSeeOther(page_way(request).base + target)
-    return _form(request, target)
+    code = request.query.get("code", "")
+    if code and request.method == "GET" and _typed(request):
+        response = await _by_code(request, code, target)
+        access_of(request).what = "session.create"
+        route = route_of(request.match_info)
+        assert route is not None
+        await services_of(request).background.complete(
+            record_write(request, route, response.status)
+        )
+        return response
+    return _form(request, target, code=code)
 
 
 async def sign_in(request: web.Request) -> web.Response:
-    """Trade a token for a session's cookie. The cookie itself is kept as a hash."""
+    """Trade a token, or a link's code, for a session's cookie."""
     if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
         check_same_origin(request)
     fields = await read_fields(request)
     target = local_target(fields.get("next"))
+    if fields.get("code"):
+        return await _by_code(request, fields.get("code"), target)
     secret = fields.get("token")
     try:
         principal = await check_secret(request, secret)
@@ -62,11 +84,39 @@ async def sign_in(request: web.Request) -> web.Response:
         response = _form(request, target, f"{error.what} {error.fix}", status=429)
         response.headers["Retry-After"] = str(error.retry_after)
         return response
-    services = services_of(request)
-    cookie, session = await _new_session(request, secret, is_admin=principal.kind == "admin")
-    await services.background.complete(services.store.sessions.add(digest(cookie).hex(), session))
+    token_id, expires_at = await _token_of(request, secret, is_admin=principal.kind == "admin")
     access_of(request).principal = principal
-    way = page_way(request)
+    return await _signed_in(request, token_id, expires_at, target)
+
+
+async def _by_code(request: web.Request, code: str, target: str) -> web.Response:
+    """Sign in with a link's code, once."""
+    services, words = services_of(request), show_of(request).words
+    try:
+        check_throttle(request)
+    except TooMany as error:
+        response = _form(request, target, f"{error.what} {error.fix}", status=429)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    ticket = request.app[LINKS].use(code)
+    if ticket is not None:
+        session = _session(request, ticket.token_id, ticket.token_expires_at)
+        principal = await session_principal(services, session)
+        if principal is not None:
+            access_of(request).principal = principal
+            return await _signed_in(request, ticket.token_id, ticket.token_expires_at, target)
+    count_failure(request)
+    return _form(request, target, words("sign_in.link_used"), status=401)
+
+
+async def _signed_in(
+    request: web.Request, token_id: str, token_expires_at: int | None, target: str
+) -> web.Response:
+    """Open a session and go on. The cookie itself is kept as a hash."""
+    services, way = services_of(request), page_way(request)
+    cookie = secrets.token_urlsafe(32)
+    session = _session(request, token_id, token_expires_at)
+    await services.background.complete(services.store.sessions.add(digest(cookie).hex(), session))
     response = web.Response(status=303, headers={"Location": way.base + target})
     response.set_cookie(
         COOKIE,
@@ -134,7 +184,7 @@ def local_target(text: str | None) -> str:
 
 
 def _form(
-    request: web.Request, target: str, failure: str = "", *, status: int = 200
+    request: web.Request, target: str, failure: str = "", *, code: str = "", status: int = 200
 ) -> web.Response:
     words = show_of(request).words
     return render(
@@ -143,25 +193,35 @@ def _form(
         title=words("sign_in.title"),
         target=target,
         failure=failure,
+        code=code,
         status=status,
     )
 
 
-async def _new_session(request: web.Request, secret: str, *, is_admin: bool) -> tuple[str, Session]:
-    """A fresh cookie and its session, which ends when its token does."""
+def _typed(request: web.Request) -> bool:
+    """Whether the reader has opened the address itself, not another site's page."""
+    purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
+    return "prefetch" not in purpose and request.headers.get("Sec-Fetch-Site", "none") == "none"
+
+
+async def _token_of(request: web.Request, secret: str, *, is_admin: bool) -> tuple[str, int | None]:
+    """What a session of this secret stands for, and when that expires. Raises Unauthorized."""
     services = services_of(request)
-    now = services.clock.now()
-    expires_at = now + SESSION_SECONDS * 1_000_000
     if is_admin:
-        token_id = admin_session_id(services)
-    else:
-        token = await services.store.tokens.by_hash(digest(secret).hex())
-        if token is None:
-            raise Unauthorized
-        token_id = token.id
-        if token.expires_at is not None:
-            expires_at = min(expires_at, token.expires_at)
-    session = Session(
+        return admin_session_id(services), None
+    token = await services.store.tokens.by_hash(digest(secret).hex())
+    if token is None:
+        raise Unauthorized
+    return token.id, token.expires_at
+
+
+def _session(request: web.Request, token_id: str, token_expires_at: int | None) -> Session:
+    """A session from now on, which ends when its token does."""
+    now = services_of(request).clock.now()
+    expires_at = now + SESSION_SECONDS * 1_000_000
+    if token_expires_at is not None:
+        expires_at = min(expires_at, token_expires_at)
+    return Session(
         token_id=token_id,
         form_token=secrets.token_urlsafe(24),
         created_at=now,
@@ -169,7 +229,6 @@ async def _new_session(request: web.Request, secret: str, *, is_admin: bool) -> 
         address=client_address(request),
         agent=one_line(request.headers.get("User-Agent", ""), 200),
     )
-    return secrets.token_urlsafe(32), session
 
 
 ROUTES = (
@@ -179,8 +238,12 @@ ROUTES = (
         handler=form,
         operation="page.sign_in_form",
         scope="open",
-        summary="The sign-in page.",
+        summary="The sign-in page; with a link's code it signs in.",
         tag="pages",
+        query=(
+            Param("next", "The page to go on to."),
+            Param("code", "Of a link from POST /api/sign-in-links; it works once."),
+        ),
         answers={200: Answer("A form.", str, (HTML,)), 303: Answer("Signed in already.", media=())},
     ),
     Route(
@@ -189,7 +252,7 @@ ROUTES = (
         handler=sign_in,
         operation="session.create",
         scope="open",
-        summary="Sign in with a token.",
+        summary="Sign in with a token, or with a link's code.",
         tag="pages",
         answers={
             303: Answer("Signed in.", media=(), headers=("Location", "Set-Cookie")),
