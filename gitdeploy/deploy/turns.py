@@ -90,9 +90,13 @@ class Turns:
             attempt.ended.set_result(None)
             raise
         attempt.log = self._tools.events.deployment_log(row.app, row.id, attempt.row.attempt)
+        if self._closed:
+            attempt.cut_off = attempt.cut_off or STOPPED
+        if attempt.cut_off is not None:  # cancelled while it was being recorded
+            await give_up(attempt, self._tools)
+            self._end(attempt)
+            return
         attempt.task = asyncio.create_task(self._run(attempt), name=f"deploy {row.app}")
-        if self._closed:  # close() came while the attempt was being recorded
-            await self.cancel([attempt], STOPPED)
 
     async def cancel(self, attempts: list[Attempt], why: Failure) -> None:
         """End attempts wherever they are; one whose turn hasn't come is recorded here.
@@ -106,7 +110,10 @@ class Turns:
                 attempt.task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for attempt in attempts:
-            if not attempt.recorded and attempt.task is not None:
+            if attempt.task is None:  # it is being recorded, and ends itself behind that
+                await asyncio.shield(attempt.ended)
+                continue
+            if not attempt.recorded:
                 await give_up(attempt, self._tools)
             self._end(attempt)
 

@@ -352,3 +352,26 @@ async def test_what_fails_once_a_release_is_active_is_a_warning(server, repo, mo
     row = await server.store.deployments.get(APP, commit)
     assert (row.status, row.active) == ("success", True)
     assert server.paths.release(1).is_dir()
+
+
+async def test_a_deployment_cancelled_while_it_is_recorded_never_begins(server, repo, monkeypatch):
+    commit = repo.commit()
+    repo.push()
+    recording, go_on = asyncio.Event(), asyncio.Event()
+    begin = server.store.deployments.begin_with_release
+
+    async def slowly(*arguments, **named):
+        recording.set()
+        await go_on.wait()
+        return await begin(*arguments, **named)
+
+    monkeypatch.setattr(server.store.deployments, "begin_with_release", slowly)
+    deploying = asyncio.create_task(server.deploy(commit))
+    await recording.wait()
+    cancelling = asyncio.create_task(server.deployer.cancel(APP, commit, who="ada"))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await cancelling).status_text == "Cancelled by ada."
+    assert (await deploying).status == "failed"
+    assert not server.deployer.busy(APP)
+    assert not server.paths.releases.exists() or not list(server.paths.releases.iterdir())
