@@ -54,8 +54,11 @@ from gitdeploy.web.router import Table
 from gitdeploy.web.services import SERVICES, Services
 from gitdeploy.web.throttle import Throttle
 from gitdeploy.web.ui import assets, pages, session
+from gitdeploy.web.ui.views import apps as ui_apps
 from gitdeploy.web.ui.views import file_actions as ui_file_actions
 from gitdeploy.web.ui.views import files as ui_files
+from gitdeploy.web.ui.views import job_actions as ui_job_actions
+from gitdeploy.web.ui.views import jobs as ui_jobs
 from gitdeploy.web.ui.views import processes as ui_processes
 
 
@@ -112,6 +115,9 @@ ROUTES: tuple[Route, ...] = (
     *absent.ROUTES,
     *assets.ROUTES,
     *session.ROUTES,
+    *ui_apps.ROUTES,
+    *ui_jobs.ROUTES,
+    *ui_job_actions.ROUTES,
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,

@@ -1,4 +1,4 @@
-"""The pages: apps, one app, one job, one run, one deployment, and their logs as text."""
+"""The pages: one job, one run, one deployment, and their logs as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from gitdeploy.errors import NotFound
 from gitdeploy.jobs import kudu_status
 from gitdeploy.store import Deployment, Execution
 from gitdeploy.supervise import JobView
-from gitdeploy.web.auth import principal_of
 from gitdeploy.web.fetching import FETCHER
 from gitdeploy.web.following import follow_app, follow_deployment, follow_job, follow_run
 from gitdeploy.web.requests import accepts
@@ -19,7 +18,6 @@ from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.html import Content, Safe, link, table, tag
 from gitdeploy.web.ui.layout import page, page_way
 
-_DEPLOYMENTS = 10
 _RUNS = 30
 _TAIL = 1000
 _GOOD = frozenset({"Running", "Ready", "Success", "success"})
@@ -35,73 +33,6 @@ async def app_start(request: web.Request) -> web.Response:
     if accepts(request, "text/html"):
         raise web.HTTPFound(page_way(request).page(request.match_info["app"]))
     raise NotFound("There is nothing at this path.", "The app's API is below api/.")
-
-
-async def apps(request: web.Request) -> web.Response:
-    services, principal, way = services_of(request), principal_of(request), page_way(request)
-    known = [app for app in await services.store.apps.all() if principal.knows(app.name)]
-    rows: list[list[Content]] = []
-    for app in known:
-        newest = await services.store.deployments.newest(app.name, limit=1)
-        jobs = services.supervisor.jobs(app.name)
-        rows.append(
-            [
-                link(way.page(app.name), app.name),
-                str(len(jobs)),
-                _state(newest[0].status) if newest else "none yet",
-                _time(newest[0].received_at) if newest else "",
-            ]
-        )
-    command = f"git push {way.base}/NAME.git main"
-    return page(
-        request,
-        "Apps",
-        table(("App", "Jobs", "Last deployment", ""), rows, empty="There is no app yet."),
-        tag("p", "An admin's first push makes one: ", tag("code", command), class_="empty"),
-    )
-
-
-async def app(request: web.Request) -> web.Response:
-    services, name, way = services_of(request), request.match_info["app"], page_way(request)
-    latest = await services.store.executions.latest(name)
-    jobs = services.supervisor.jobs(name)
-    deployments = await services.store.deployments.newest(name, limit=_DEPLOYMENTS)
-    base = way.page(name)
-    continuous = [
-        [
-            link(f"{way.page(name, 'jobs', view.job.name)}", view.job.name),
-            _state(view.status),
-            view.error or (f"pid {view.pid}" if view.pid else ""),
-            link(f"{way.page(name, 'jobs', view.job.name)}log", "log"),
-        ]
-        for view in jobs
-        if view.job.kind == "continuous"
-    ]
-    triggered = [
-        [
-            link(way.page(name, "jobs", view.job.name), view.job.name),
-            view.error or view.job.settings.schedule or "on demand",
-            _last_run(latest.get(view.job.name), way.page(name, "jobs", view.job.name)),
-            _time(view.next_due) if view.next_due else "",
-        ]
-        for view in jobs
-        if view.job.kind == "triggered"
-    ]
-    return page(
-        request,
-        name,
-        tag("h2", "Continuous jobs"),
-        table(("Job", "State", "", ""), continuous, empty="There is none."),
-        tag("h2", "Triggered jobs"),
-        table(("Job", "Schedule", "Last run", "Next"), triggered, empty="There is none."),
-        tag("h2", "Deployments"),
-        table(
-            ("Commit", "State", "Message", "Received"),
-            [_deployment_row(row, base) for row in deployments],
-            empty="There is none yet.",
-        ),
-        tag("p", "Push here: ", tag("code", f"git push {way.base}/{name}.git main")),
-    )
 
 
 async def job(request: web.Request) -> web.Response:
@@ -238,13 +169,6 @@ def _trail(request: web.Request) -> tuple[tuple[str, str], ...]:
     return ((page_way(request).page(name), name),)
 
 
-def _deployment_row(row: Deployment, base: str) -> list[Content]:
-    address = f"{base}deployments/{row.id}"
-    state: Content = [_state(row.status), " (active)" if row.active else ""]
-    subject = row.message.strip().partition("\n")[0][:100]
-    return [link(address, tag("code", row.id[:10])), state, subject, _time(row.received_at)]
-
-
 def _run_row(run: Execution, address: str) -> list[Content]:
     return [
         link(f"{address}runs/{run.id}", run.id),
@@ -253,13 +177,6 @@ def _run_row(run: Execution, address: str) -> list[Content]:
         _time(run.started_at or run.created_at),
         link(f"{address}runs/{run.id}/log", "log"),
     ]
-
-
-def _last_run(latest: Execution | None, address: str) -> Content:
-    if latest is None:
-        return "never"
-    state = _state(kudu_status(latest.status))
-    return [link(f"{address}runs/{latest.id}", _time(latest.created_at)), " ", state]
 
 
 def _state(state: str) -> Safe:
@@ -284,8 +201,6 @@ _JOB = f"{_APP}/jobs/{{job}}"
 _RUN = f"{_JOB}/runs/{{run}}"
 _DEPLOYMENT = f"{_APP}/deployments/{{id}}"
 _PAGES = (
-    ("/ui", apps, "page.apps", "The apps.", False),
-    (_APP, app, "page.app", "An app: its jobs and deployments.", False),
     (f"{_APP}/events", events, "page.events", "What happens to an app, as it comes.", True),
     (_JOB, job, "page.job", "A job.", False),
     (f"{_JOB}/log", job_log, "page.job_log", "A continuous job's log.", True),

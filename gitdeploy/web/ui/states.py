@@ -43,6 +43,8 @@ _STATES: dict[str, State] = {
     "dropped": State("warn", "clock", "dropped"),
     "started": State("ok", "check", "started"),
     "queued": State("idle", "clock", "queued"),
+    # an app without a deployment
+    "new": State("idle", "never", "new"),
     # what a job lacks
     "error": State("bad", "cross", "broken"),
     "asleep": State("idle", "moon", "asleep"),

@@ -142,7 +142,7 @@ async def test_the_pages_show_jobs_deployments_and_logs(
     overview = await browser.get("/ui/")
     assert f"{server.url}/ui/shop/" in Links(overview.text).found
     page = await browser.get("/ui/shop/")
-    for word in ("ticker", "Running", "report", "Failed", "0 0 3 * * *", commit[:10], "active"):
+    for word in ("ticker", "Up", "report", "Failed", "0 0 3 * * *", commit[:7], "Live"):
         assert word in page.text, word
     seen: set[str] = set()
     waiting = [page]

@@ -1,0 +1,9 @@
+// An empty app's page waits: when something is deployed, it goes where that is shown.
+const waiting = document.getElementById("first");
+let known = waiting?.dataset.goes;
+
+if (waiting) new MutationObserver(() => {
+  const goes = waiting.dataset.goes;
+  if (goes && goes !== known) location.assign(goes);
+  known = goes;
+}).observe(waiting, { attributes: true, attributeFilter: ["data-goes"] });
