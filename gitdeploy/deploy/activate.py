@@ -86,6 +86,7 @@ async def _desired(ctx: Context) -> Desired:
         settings=dict(ctx.settings),
         environment=ctx.environment_path,
         uploads=roots(ctx.paths, uploads),
+        proven=ctx.kept,
     )
 
 

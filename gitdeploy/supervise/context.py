@@ -39,7 +39,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `root` is the site's root in the release (None where nothing was deployed yet), `settings` the
     app settings as the store has them, `environment` the Python environment's directory or None.
-    `uploads` has for each uploaded job (`kind/name`) the directory that is its site.
+    `uploads` has for each uploaded job (`kind/name`) the directory that is its site. `proven` says
+    that the release was in effect before, so that its jobs needn't prove themselves for long.
     """
 
     app: str
@@ -49,6 +50,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     settings: dict[str, str]
     environment: Path | None
     uploads: Mapping[str, Path] = {}
+    proven: bool = False
 
     @cached_property
     def index(self) -> Index:

@@ -34,6 +34,8 @@ from gitdeploy.supervise.tail import last_lines
 
 _UNDO_WAIT = 5.0
 _TAIL = 20
+_PROVEN_GRACE = 0.3
+"""Seconds that the processes of a release that ran before have to live: a roll back is in a hurry."""
 _GONE = "not desired any more"
 
 
@@ -159,6 +161,8 @@ class Prepared:
     async def _live_through_grace(self) -> None:
         """Wait one grace for all; the first process that ends with a failure ends the wait."""
         grace = self._context.options.swap_grace
+        if self._desired.proven:
+            grace = min(grace, _PROVEN_GRACE)
         watched = {c.live.exited: c for c in self._candidates.values() if c.live is not None}
         if not watched:
             return

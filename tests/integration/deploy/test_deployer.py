@@ -375,3 +375,18 @@ async def test_a_deployment_cancelled_while_it_is_recorded_never_begins(server, 
     assert (await deploying).status == "failed"
     assert not server.deployer.busy(APP)
     assert not server.paths.releases.exists() or not list(server.paths.releases.iterdir())
+
+
+async def test_rolling_back_doesnt_wait_for_what_has_proven_itself(make_server):
+    """The job restarts all the time, and a grace of half a minute would be a long roll back."""
+    server = await make_server(swap_grace=0.2)
+    repo = await server.app()
+    repo.job("dies", "import sys; sys.exit(0)\n")
+    first = repo.commit()
+    await server.push(repo.push())
+    repo.job("dies", "import sys; sys.exit(0)  # again\n")
+    repo.commit()
+    await server.push(repo.push())
+    server.options.swap_grace = 30.0
+    back = await asyncio.wait_for(server.deploy(first), 20)
+    assert (back.status, back.active, back.attempt) == ("success", True, 2)
