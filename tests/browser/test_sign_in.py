@@ -45,3 +45,14 @@ async def test_signing_out_ends_the_session(page: Page) -> None:
     await page.wait_for_url("**/ui/sign-in")
     await page.goto("/ui/")
     await expect(page.get_by_label("Token")).to_be_visible()
+
+
+async def test_without_scripts_nothing_is_shown_that_needs_them(
+    browser: Browser, server: Server
+) -> None:
+    for javascript in (True, False):
+        context = await new_context(browser, server, javascript=javascript)
+        page = await new_page(context)
+        await page.goto("/ui/")
+        assert await page.locator("[data-palette]").is_visible() == javascript
+        await context.close()
