@@ -19,7 +19,7 @@ from gitdeploy.web.route import NO_CONTENT, Answer, Body, Route
 from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.statuses import check_status_url
 
-_DEFAULT_BRANCH = "main"
+DEFAULT_BRANCH = "main"
 _SECRET_SHORTEST = 8
 _IDLE_SHORTEST, _IDLE_LONGEST = 1, 366 * 86_400
 # A branch's name; the rest of `git check-ref-format`'s rules are the repository's to apply.
@@ -196,7 +196,7 @@ def _info(services: Services, app: App, way: Way) -> AppInfo:
     return AppInfo(
         name=app.name,
         created=rfc3339(app.created_at),
-        branch=app.branch or _DEFAULT_BRANCH,
+        branch=app.branch or DEFAULT_BRANCH,
         webhook_secret=app.webhook_secret is not None,
         status_token=app.status_token is not None,
         status_url=app.status_url,

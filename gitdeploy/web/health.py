@@ -68,14 +68,14 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     services = services_of(request)
-    running = await _running(services)
+    counts = await running(services)
     for kind in ("continuous", "triggered"):
-        services.metrics.jobs_running.labels(kind).set(running[kind])
+        services.metrics.jobs_running.labels(kind).set(counts[kind])
     body = await asyncio.to_thread(services.metrics.page)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
-async def _running(services: Services) -> Counter[str]:
+async def running(services: Services) -> Counter[str]:
     """How many executions of each kind this instance holds open."""
     return Counter(open.kind for open in await services.store.executions.open(services.instance))
 

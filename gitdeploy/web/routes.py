@@ -54,12 +54,20 @@ from gitdeploy.web.router import Table
 from gitdeploy.web.services import SERVICES, Services
 from gitdeploy.web.throttle import Throttle
 from gitdeploy.web.ui import assets, pages, session
+from gitdeploy.web.ui.once import ONCE, Once
 from gitdeploy.web.ui.views import apps as ui_apps
+from gitdeploy.web.ui.views import audit as ui_audit
 from gitdeploy.web.ui.views import file_actions as ui_file_actions
 from gitdeploy.web.ui.views import files as ui_files
+from gitdeploy.web.ui.views import hooks as ui_hooks
+from gitdeploy.web.ui.views import instances as ui_instances
 from gitdeploy.web.ui.views import job_actions as ui_job_actions
 from gitdeploy.web.ui.views import jobs as ui_jobs
 from gitdeploy.web.ui.views import processes as ui_processes
+from gitdeploy.web.ui.views import sessions as ui_sessions
+from gitdeploy.web.ui.views import settings as ui_settings
+from gitdeploy.web.ui.views import settings_actions as ui_settings_actions
+from gitdeploy.web.ui.views import tokens as ui_tokens
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -121,6 +129,13 @@ ROUTES: tuple[Route, ...] = (
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,
+    *ui_settings.ROUTES,
+    *ui_settings_actions.ROUTES,
+    *ui_hooks.ROUTES,
+    *ui_tokens.ROUTES,
+    *ui_sessions.ROUTES,
+    *ui_audit.ROUTES,
+    *ui_instances.ROUTES,
     *pages.ROUTES,
 )
 
@@ -134,6 +149,8 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[CLOSING] = asyncio.Event()
     application[REVOKED] = Revoked()
     application[sign_in_links.LINKS] = sign_in_links.SignInLinks(services.clock)
+    application[ONCE] = Once(services.clock)
+    application[ui_instances.STARTED] = services.clock.now()
     application[FETCHER] = Fetcher(services)
     application[vfs.MEASURES] = Measures()
     application[TURNS] = Turns(asyncio.Lock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gitdeploy.store.tokens import Scope
+from gitdeploy.web.principal import Principal
 
 
 class Section(NamedTuple):
@@ -19,11 +20,29 @@ APP = (
     Section("jobs", "jobs"),
     Section("files", "folder"),
     Section("processes", "chip"),
+    Section("settings", "sliders"),
 )
 """Of an app: `/ui/{app}/`, `/ui/{app}/{key}/`."""
 
-SERVER = (Section("apps", "grid"),)
+SERVER = (
+    Section("apps", "grid"),
+    Section("tokens", "key", "admin"),
+    Section("sessions", "person"),
+    Section("audit", "list", "admin"),
+    Section("instances", "chip"),
+)
 """Of the server: `/ui/`, `/ui/-/{key}/`."""
 
 SHORT = 3
-"""How many of an app's sections a phone shows; the others are behind `nav.more`."""
+"""How many sections a phone shows; the others are behind `nav.more`."""
+
+
+def sections(principal: Principal | None, *, of_app: bool) -> tuple[Section, ...]:
+    """Those that the caller may see; what is the server's takes a token for all apps."""
+    if principal is None:
+        return ()
+    return tuple(
+        one
+        for one in (APP if of_app else SERVER)
+        if principal.may(one.scope) and (of_app or one.scope == "read" or principal.apps is None)
+    )

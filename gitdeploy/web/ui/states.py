@@ -45,6 +45,8 @@ _STATES: dict[str, State] = {
     "queued": State("idle", "clock", "queued"),
     # an app without a deployment
     "new": State("idle", "never", "new"),
+    # deliveries of hooks
+    "delivered": State("ok", "check", "delivered"),
     # what a job lacks
     "error": State("bad", "cross", "broken"),
     "asleep": State("idle", "moon", "asleep"),

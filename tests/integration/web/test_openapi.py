@@ -53,7 +53,9 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
     hook = await admin.ask(
         "POST", "/apps/shop/api/hooks", {"url": "https://93.184.216.34/", "event": "Custom"}
     )
-    ids = {"process.get": "0"} | dict.fromkeys(("hook.get", "hook.deliveries"), hook.json["id"])
+    ids = {"process.get": "0"} | dict.fromkeys(
+        ("hook.get", "hook.deliveries", "page.hook"), hook.json["id"]
+    )
     values = {
         "app": "shop",
         "name": "any",
