@@ -381,10 +381,10 @@ async def test_rolling_back_doesnt_wait_for_what_has_proven_itself(make_server):
     """The job restarts all the time, and a grace of half a minute would be a long roll back."""
     server = await make_server(swap_grace=0.2)
     repo = await server.app()
-    repo.job("dies", "import sys; sys.exit(0)\n")
+    repo.job("continuous/dies", "import sys; sys.exit(0)\n")
     first = repo.commit()
     await server.push(repo.push())
-    repo.job("dies", "import sys; sys.exit(0)  # again\n")
+    repo.job("continuous/dies", "import sys; sys.exit(0)  # again\n")
     repo.commit()
     await server.push(repo.push())
     server.options.swap_grace = 30.0
