@@ -62,7 +62,7 @@ def render(
     show = show_of(request)
     principal = access.principal
     base = f"{way.base}/ui/-/static/{assets().build}"
-    context = {
+    context: dict[str, Any] = {
         "t": show.words,
         "show": show,
         "way": way,
@@ -86,8 +86,9 @@ def render(
         "languages": LANGUAGES,
         "themes": THEMES,
         "clocks": CLOCKS,
-        **view,
     }
+    assert not context.keys() & view.keys(), "a page can't rename what every page shows"
+    context |= view
     text = environment().get_template(template).render(context)
     headers = {
         "Cache-Control": "private, no-store",

@@ -39,7 +39,7 @@ async def show(request: web.Request) -> web.Response:
         section="audit",
         here=here,
         entries=[one.entry for one in found[:PAGE]],
-        who=who or "",
+        by=who or "",
         what=what or "",
         callers=_with(await audit.values("who"), who),
         kinds=_with(await audit.values("what"), what),
