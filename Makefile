@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 T ?= tests
 N ?= auto
 
-.PHONY: help demo test check types unit fmt bench docs packages clean
+.PHONY: help demo test check types unit fmt bench docs screenshots packages clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 $(VENV)/.demo: pyproject.toml
 	@.ci/venv $(VENV) .
@@ -50,6 +50,10 @@ bench: $(VENV)/.dev ## measure against the named peers; writes bench/results.md
 
 docs: $(VENV)/.dev ## write the generated parts of docs/ again
 	$(BIN)/python -m docs.generate
+
+screenshots: $(VENV)/.dev ## take pictures of every page into docs/screenshots
+	@.ci/packages
+	$(BIN)/python -m tests.browser.screenshots
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

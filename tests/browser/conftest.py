@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
 from tests.scenarios.actors import ADMIN, Developer, Server
 
@@ -33,13 +33,18 @@ def repo(tmp_path: Path, server: Server) -> Developer:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    assert CHROMIUM, "chromium isn't installed: .ci/packages does it"
     async with async_playwright() as playwright:
-        # Chromium's own sandbox doesn't start as root; the pages are our own
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        started = await start_chromium(playwright)
         yield started
         await started.close()
+
+
+async def start_chromium(playwright: Playwright) -> Browser:
+    """The machine's Chromium."""
+    assert CHROMIUM, "chromium isn't installed: .ci/packages does it"
+    # its own sandbox doesn't start as root; the pages are our own
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return await playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
 
 
 @pytest.fixture
