@@ -45,7 +45,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[Content]], *, empty: 
     body = [tag("tr", [tag("td", cell) for cell in row]) for row in rows]
     if not body:
         return tag("p", empty, class_="empty")
-    head = tag("tr", [tag("th", heading, scope="col") for heading in headings])
+    head = tag("tr", [tag("th", text, scope="col") if text else tag("td") for text in headings])
     return tag("div", tag("table", tag("thead", head), tag("tbody", body)), class_="wide")
 
 
