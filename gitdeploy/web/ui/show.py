@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 
 from gitdeploy.clock import rfc3339, to_datetime
 from gitdeploy.web.ui.language import Words
@@ -20,10 +20,15 @@ class Show:
     words: Words
     preferences: Preferences
     now: int
+    zone: tzinfo = field(init=False)
+    """Found out once: the server's own is a link on the disk."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "zone", self.preferences.shown_in)
 
     def at(self, moment: int) -> datetime:
         """A moment in the chosen zone."""
-        return to_datetime(moment).astimezone(self.preferences.shown_in)
+        return to_datetime(moment).astimezone(self.zone)
 
     def time(self, moment: int | None) -> str:
         """`2026-11-24 13:05:00`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -12,7 +14,8 @@ from gitdeploy.jobs import Schedule
 from gitdeploy.jobs.sentences import Language
 from gitdeploy.store.overview import AppOverview
 from gitdeploy.web.forwarded import Way
-from gitdeploy.web.route import Param, Route, page
+from gitdeploy.web.route import Param, Route
+from gitdeploy.web.route import page as page_answers
 from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.ui.bars import AXIS, HEIGHT, WIDTH, Bars, bars_of
 from gitdeploy.web.ui.joblist import BARS, FILTERS, SORTS, Filter, Row, Sort, counts, row_of, wanted
@@ -23,6 +26,7 @@ from gitdeploy.web.ui.waysin import ways_in
 
 _PAGE = 200
 _LANES = 12
+_MANY = 40
 _ROWS_READ = 2400
 """Executions read for the page where the jobs are few; many jobs have `BARS` each."""
 _MOST_OF_ONE = 400
@@ -63,7 +67,8 @@ async def jobs(request: web.Request) -> web.Response:
     shown = found[(number - 1) * _PAGE : number * _PAGE]
     whole = asked.get("timeline") == "all"
     drawn = shown if whole else shown[:_LANES]
-    return render(
+    page = partial(
+        render,
         request,
         "jobs.html",
         title=show.words("joblist.title"),
@@ -84,6 +89,8 @@ async def jobs(request: web.Request) -> web.Response:
         link=_links(request, way, app),
         size=(WIDTH, HEIGHT, AXIS),
     )
+    # many rows take a while: the loop serves others meanwhile
+    return page() if len(shown) < _MANY else await asyncio.to_thread(page)
 
 
 def _first(request: web.Request, way: Way, show: Show, app: str, seen: AppOverview) -> web.Response:
@@ -169,6 +176,6 @@ ROUTES = (
             Param("page", "Which page, from 1.", "integer"),
             Param("timeline", "`all` draws every job of the page."),
         ),
-        answers=page("The page."),
+        answers=page_answers("The page."),
     ),
 )
