@@ -47,6 +47,7 @@ _STATES: dict[str, State] = {
     "new": State("idle", "never", "new"),
     # deliveries of hooks
     "delivered": State("ok", "check", "delivered"),
+    "retrying": State("warn", "restart", "retrying"),
     # what a job lacks
     "error": State("bad", "cross", "broken"),
     "asleep": State("idle", "moon", "asleep"),
