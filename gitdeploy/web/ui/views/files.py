@@ -19,7 +19,7 @@ from gitdeploy.web.kudu.place import (
     site_place,
     tree_of,
 )
-from gitdeploy.web.route import HTML, Answer, Param, Route
+from gitdeploy.web.route import HTML, TEXT, Answer, Param, Route
 from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.listing import SORTS, listing
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
@@ -231,7 +231,11 @@ ROUTES = (
         tag="pages",
         query=_QUERY,
         answers={
-            200: Answer("A page, or with `download` the file.", str, (HTML,)),
+            200: Answer(
+                "A page, or with `download` the file.",
+                str,
+                (HTML, TEXT, "application/octet-stream"),
+            ),
             303: Answer(
                 "To the sign-in page, or to a new file's.", media=(), headers=("Location",)
             ),
