@@ -171,6 +171,24 @@ async def test_an_open_menu_and_the_focus_survive_what_happens_meanwhile(
     await expect(menu).to_be_focused()
 
 
+async def test_the_list_is_gone_through_and_run_by_keys(page: Page, demo: Developer) -> None:
+    await page.goto("/ui/demo/?show=triggered")
+    names = page.locator("#list a.name")
+    await page.keyboard.press("j")  # nothing has the focus, so it is no command
+    await expect(page.locator("body")).to_be_focused()
+    await page.keyboard.press("/")
+    await page.keyboard.press("ArrowDown")
+    await expect(names.nth(0)).to_be_focused()
+    for key, place in (("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
+        await page.keyboard.press(key)
+        await expect(names.nth(place)).to_be_focused()
+    for _ in range(3):
+        await page.keyboard.press("j")
+    await expect(names.nth(3)).to_have_text("report")
+    await page.keyboard.press("r")
+    await expect(page.get_by_text("report was started.")).to_be_visible()
+
+
 async def test_the_strip_tells_what_is_live(page: Page, demo: Developer) -> None:
     await page.goto("/ui/demo/")
     strip = page.get_by_role("region", name="Live deployment")

@@ -17,3 +17,20 @@ field?.addEventListener("input", () => {
 
 // The line of now moves, though nothing happens.
 setInterval(() => { if (!document.hidden) asking = asking.then(refresh); }, 60000);
+
+// j and k go through the jobs while one of them has the focus, r runs, starts or stops it; the arrow
+// leads from the search to the list. Nowhere else is a letter a command (WCAG 2.1.4).
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const names = [...document.querySelectorAll("#list a.name")];
+  if (event.target === field) {
+    if (event.key === "ArrowDown" && names.length) { event.preventDefault(); names[0].focus(); }
+    return;
+  }
+  const row = event.target.closest?.("#list tbody tr");
+  if (!row) return;
+  const step = { j: 1, k: -1 }[event.key];
+  const at = names.indexOf(row.querySelector("a.name"));
+  if (step) { event.preventDefault(); names[at + step]?.focus(); }
+  if (event.key === "r") row.querySelector(".actions > form button")?.click();
+});
