@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import Page
@@ -47,15 +47,26 @@ def operation_of(path: str) -> str | None:
 
 
 async def walk(
-    page: Page, start: str = "/ui/", *, of_each: int = 2, with_query: bool = True
+    page: Page,
+    start: str = "/ui/",
+    *,
+    of_each: int = 2,
+    with_query: bool = True,
+    also: Sequence[str] = (),
 ) -> AsyncIterator[tuple[str, str]]:
     """Open page after page; yields (operation, address) while it is open.
 
-    Of each kind of page there are at most `of_each`, and with each set of query keys one.
+    Of each kind of page there are at most `of_each`, and with each set of query keys one; those in
+    `also` come in any case.
     """
     await page.goto(start)
     host = urlsplit(page.url).netloc
+    root = page.url.removesuffix(start)
     todo, known = deque([page.url]), {page.url}
+    for path in also:
+        response = await page.goto(root + path)
+        assert response is not None and response.status == 200, path
+        yield operation_of(urlsplit(path).path) or "", root + path
     seen: dict[tuple[str, frozenset[str]], int] = {}
     while todo:
         address = todo.popleft()
