@@ -85,6 +85,7 @@ async def _upload(request: web.Request, at: Where, form: Sent) -> web.Response:
             raise Conflict(words("files.exists", name=form.name))
 
     async def work() -> None:
+        _check_names(request, [form.name])
         place = known_place(request, parts)
         check_new(place, parts)
         check(await _tag_at(request, parts))
@@ -99,8 +100,7 @@ async def _make(request: web.Request, at: Where, form: Sent) -> web.Response:
     parts = [*at.parts, *(part for part in name.split("/") if part)]
 
     async def work() -> None:
-        if len(parts) == len(at.parts) or ".." in parts or "." in parts or set(name) & set("\\\0"):
-            raise Invalid(show_of(request).words("files.bad_name"))
+        _check_names(request, parts[len(at.parts) :])
         place = known_place(request, parts)
         check_new(place, parts)
         if await _tag_at(request, parts) is not None:
@@ -190,6 +190,12 @@ async def _tag_at(request: web.Request, parts: list[str]) -> str | None:
         return None if found is None else writable_tag(found, parts)
     finally:
         close(found)
+
+
+def _check_names(request: web.Request, names: list[str]) -> None:
+    """Raises Invalid for what no path of ours may have in it, as the router does."""
+    if not names or any(name in (".", "..") or set(name) & set("\\/\0") for name in names):
+        raise Invalid(show_of(request).words("files.bad_name"))
 
 
 def _in_the_way(request: web.Request, parts: list[str]) -> Conflict:

@@ -135,6 +135,9 @@ async def test_a_file_is_uploaded_and_replaced_only_where_that_was_asked(
     answer = await reader.post_form(f"{HERE}/data", token, file=("b.bin", b"new"), **sent)
     assert answer.status == 303
     assert (data / "b.bin").read_bytes() == b"new"
+    for name in ("..", "a\0b"):
+        bad = await reader.post_form(f"{HERE}/data", token, file=(name, b"1"), do="upload")
+        assert bad.status == 400
     none = await reader.post_form(f"{HERE}/data", token, file=("", b""), do="upload")
     assert none.status == 400
     assert "Choose a file" in none.text
