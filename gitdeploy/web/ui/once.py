@@ -28,24 +28,32 @@ class Once:
         self._clock = clock
         self._kept: dict[str, tuple[int, Shown]] = {}
 
-    def keep(self, request: web.Request, shown: Shown) -> None:
-        """Keep it for the next page of the request's session that asks for this kind."""
+    def keep(self, session: str, shown: Shown) -> None:
+        """Keep it for the next page of that session that asks for this kind."""
         now = self._clock.now()
         self._kept = {key: one for key, one in self._kept.items() if one[0] > now}
-        self._kept[_session(request)] = (now + _LASTS, shown)
+        self._kept[session] = (now + _LASTS, shown)
 
-    def take(self, request: web.Request, kind: str) -> Shown | None:
-        """What was kept for this session, which is forgotten by that."""
-        until, shown = self._kept.get(_session(request), (0, None))
+    def take(self, session: str, kind: str) -> Shown | None:
+        """What was kept for that session, which is forgotten by that."""
+        until, shown = self._kept.get(session, (0, None))
         if shown is None or shown.kind != kind:
             return None
-        del self._kept[_session(request)]
+        del self._kept[session]
         return shown if until > self._clock.now() else None
 
 
 ONCE = web.AppKey("once", Once)
 
 
-def _session(request: web.Request) -> str:
+def keep_once(request: web.Request, shown: Shown) -> None:
+    """Have the next page of this session show a secret."""
     session = access_of(request).session
-    return "" if session is None else session.id
+    if session is not None:
+        request.app[ONCE].keep(session.id, shown)
+
+
+def shown_once(request: web.Request, kind: str) -> Shown | None:
+    """The secret of that kind that this page has to show."""
+    session = access_of(request).session
+    return None if session is None else request.app[ONCE].take(session.id, kind)

@@ -15,7 +15,7 @@ from gitdeploy.web.auth import app_of
 from gitdeploy.web.route import Param, Route, page
 from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.ui.forms import Form
-from gitdeploy.web.ui.once import ONCE
+from gitdeploy.web.ui.once import shown_once
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
 
 PAGE = 200
@@ -72,7 +72,7 @@ async def settings_page(
         git_url=f"{way.base}/{name}.git",
         zip_url=way.api(name, "zipdeploy"),
         hook_url=f"{way.app(name)}/deploy",
-        made=request.app[ONCE].take(request, SECRET),
+        made=shown_once(request, SECRET),
         ssh_key=await asyncio.to_thread(deploy_key(services, name).public),
         wrong=wrong,
         typed=typed,

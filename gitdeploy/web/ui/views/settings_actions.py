@@ -16,7 +16,7 @@ from gitdeploy.web.kudu.settings import change_settings, check_key, setting_text
 from gitdeploy.web.route import HTML, Answer, Route
 from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.forms import Form, goes_on, read_form, require
-from gitdeploy.web.ui.once import ONCE, Shown
+from gitdeploy.web.ui.once import Shown, keep_once
 from gitdeploy.web.ui.render import page_way, show_of
 from gitdeploy.web.ui.views.settings import SECRET, deploy_key, restarted, settings_page
 
@@ -117,7 +117,7 @@ async def _make_webhook_secret(request: web.Request, form: Form) -> web.Response
     """Set a random secret and show it this once, for the sender to have it too."""
     app, secret = request.match_info["app"], secrets.token_urlsafe(32)
     await change_app(services_of(request), app, {"webhook_secret": secret})
-    request.app[ONCE].keep(request, Shown(SECRET, app, secret))
+    keep_once(request, Shown(SECRET, app, secret))
     return _done(request, fragment="#webhook")
 
 

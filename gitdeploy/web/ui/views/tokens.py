@@ -18,7 +18,7 @@ from gitdeploy.web.route import HTML, Answer, Param, Route, page
 from gitdeploy.web.services import check_app_name, services_of
 from gitdeploy.web.tokens import NewToken, check_token, delete_token, make_token
 from gitdeploy.web.ui.forms import Form, goes_on, read_form
-from gitdeploy.web.ui.once import ONCE, Shown
+from gitdeploy.web.ui.once import Shown, keep_once, shown_once
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
 from gitdeploy.web.ui.show import Show
 from gitdeploy.web.ui.views.server import require_on_server
@@ -77,7 +77,7 @@ async def change(request: web.Request) -> web.Response:
     if wrong:
         return await _page(request, wrong, form)
     token, secret = await make_token(request, wanted)
-    request.app[ONCE].keep(request, Shown(MADE, token.name, secret))
+    keep_once(request, Shown(MADE, token.name, secret))
     return goes_on(request, here)
 
 
@@ -140,7 +140,7 @@ async def _page(
         number=number,
         last=last,
         mine=principal_of(request).token_id,
-        made=request.app[ONCE].take(request, MADE),
+        made=shown_once(request, MADE),
         apps=apps if len(apps) <= PICKED else [],
         scopes=SCOPES,
         expiry=EXPIRY,
