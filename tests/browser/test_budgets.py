@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, BrowserContext, Request
 
-from tests.browser.conftest import new_context, new_page
+from tests.browser.conftest import SIZES, new_context, new_page
 from tests.browser.populated import populate
 from tests.browser.walk import walk
 from tests.scenarios.actors import Developer, Server
@@ -64,6 +64,10 @@ async def cold(context: BrowserContext, address: str) -> Load:
     await page.evaluate(SETTLED)
     control = await response.header_value("cache-control") or ""
     assert {"no-store", "private"} <= {each.strip() for each in control.split(",")}, address
+    for each in done:
+        answer = await each.response()
+        if "/-/static/" in each.url and answer is not None:
+            assert "immutable" in (await answer.header_value("cache-control") or ""), each.url
     sizes = {request: (await request.sizes())["responseBodySize"] for request in done}
     load = Load(
         every=sum(sizes.values()),
@@ -83,10 +87,12 @@ def directives(policy: str) -> dict[str, str]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("size", ["desktop", "phone"])
 async def test_every_page_keeps_to_its_budget(
-    browser: Browser, server: Server, repo: Developer
+    browser: Browser, server: Server, repo: Developer, size: str
 ) -> None:
     await populate(server, repo)
+    width, height = SIZES[size]
     context = await new_context(browser, server)
     state = await context.storage_state()
     page = await new_page(context)
@@ -96,7 +102,7 @@ async def test_every_page_keeps_to_its_budget(
     for address in addresses:
         where = urlsplit(address).path
         fresh = await browser.new_context(
-            storage_state=state, base_url=server.url, viewport={"width": 1280, "height": 900}
+            storage_state=state, base_url=server.url, viewport={"width": width, "height": height}
         )
         await fresh.add_init_script(WATCH)
         load = await cold(fresh, address)
