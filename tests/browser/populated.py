@@ -63,6 +63,7 @@ async def populate(server: Server, repo: Developer) -> None:
     for name, scopes in (("ci", ["deploy"]), ("a colleague on the night shift", ["run"])):
         await server.call("POST", "/api/tokens", {"name": name, "scopes": scopes, "apps": None})
     await server.call("PUT", f"{app}/vfs/data/notes/today.txt", "a note\n")
+    await server.call("PUT", f"{app}/vfs/data/{LONG}{LONG.replace('-', '')}.txt", "a\n")
     await server.call("PUT", f"{app}/vfs/data/table.bin", b"\0\1\2\3")
     await server.call("PUT", "/api/apps/fresh")
     await server.says("ticker", "tick 3", app=repo.app)

@@ -19,6 +19,7 @@ BY_THEMSELVES = {"page.sign_in_form"}
 DEEP = (
     "/ui/demo/files/site/wwwroot/README.md",
     "/ui/demo/files/data/notes/today.txt?delete",
+    "/ui/demo/files/data/",
     "/ui/demo/files/data/table.bin",
     "/ui/demo/files/LogFiles/jobs/continuous/ticker/job_log.txt",
     "/ui/demo/files/data/?find=nothing-of-this-name",
