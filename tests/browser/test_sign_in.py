@@ -56,3 +56,26 @@ async def test_without_scripts_nothing_is_shown_that_needs_them(
         await page.goto("/ui/")
         assert await page.locator("[data-palette]").is_visible() == javascript
         await context.close()
+
+
+async def test_a_link_signs_in_at_once_and_from_another_site_after_a_question(
+    browser: Browser, server: Server
+) -> None:
+    await server.call("PUT", "/api/apps/demo")
+    made = await server.call("POST", "/api/sign-in-links")
+    context = await new_context(browser, server, signed_in=False)
+    page = await new_page(context)
+    await page.goto(f"{made['url']}&next=/ui/demo/")
+    await page.wait_for_url("**/ui/demo/")
+    await context.close()
+
+    made = await server.call("POST", "/api/sign-in-links")
+    context = await new_context(browser, server, signed_in=False)
+    page = await new_page(context)
+    await page.set_content(f'<a href="{made["url"]}">in</a>')  # a page of nobody's
+    await page.get_by_role("link").click()
+    await expect(page.get_by_text("This link signs you in")).to_be_visible()
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url("**/ui/")
+    await expect(page.get_by_role("heading", name="Apps")).to_be_visible()
+    await context.close()
