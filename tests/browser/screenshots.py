@@ -24,7 +24,7 @@ from tests.browser.walk import walk
 from tests.scenarios.actors import Developer, Server
 
 TARGET = Path(__file__).parents[2] / "docs" / "screenshots"
-COLORS = 64
+COLORS = 128
 MOST = 2_000_000
 """Bytes of all pictures together."""
 LOOKS: dict[str, dict[str, str]] = {
