@@ -104,13 +104,22 @@ async def picture(page: Page, address: str, file: Path) -> Path:
         data = await page.screenshot(animations="disabled")
     except Error:  # Chromium can't, now and then, on a busy machine
         data = await page.screenshot(animations="disabled")
-    taken = Image.open(io.BytesIO(data))
-    few = taken.convert("RGB").quantize(
-        COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-    )
+    few = in_few_colors(Image.open(io.BytesIO(data)).convert("RGB"))
     few.save(file, optimize=True)
     print(f"{file.name}: {address}")
     return file
+
+
+def in_few_colors(taken: Image.Image) -> Image.Image:
+    """The picture with the colours that most of it has as they are, and rare ones near enough."""
+    rare = taken.quantize(COLORS // 2, method=Image.Quantize.MAXCOVERAGE).convert("RGB")
+    known: list[tuple[int, int, int]] = []
+    for image in (taken, rare):
+        counted = image.getcolors(taken.width * taken.height) or []
+        known += [color for _, color in sorted(counted, reverse=True)[: COLORS // 2]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for color in dict.fromkeys(known) for part in color])
+    return taken.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def a_day_before(database: Path) -> None:
