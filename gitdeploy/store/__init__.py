@@ -7,7 +7,7 @@ change of state is one statement that names the state it leaves.
 
 from gitdeploy.store.apps import App
 from gitdeploy.store.audit import AuditEntry
-from gitdeploy.store.database import Database, StoreError
+from gitdeploy.store.database import Database, StoreError, StoreFull
 from gitdeploy.store.deployments import Deployment, Release
 from gitdeploy.store.executions import Execution
 from gitdeploy.store.hooks import Hook, HookFormat
@@ -36,6 +36,7 @@ __all__ = [
     "SettingsRow",
     "Store",
     "StoreError",
+    "StoreFull",
     "Token",
     "Try",
     "Upload",

@@ -25,6 +25,13 @@ class StoreError(GitdeployError):
     """The database can't be used: damaged, of a newer program, or not writable."""
 
 
+class StoreFull(StoreError):
+    """The disk has no room for what was to be written; nothing of it is."""
+
+    def __init__(self) -> None:
+        super().__init__("The server's disk is full.", "Free some space below its home.")
+
+
 class Database:
     """A connection pair to one database file; `open` before use, `close` at the end."""
 
@@ -147,18 +154,31 @@ def _commit(connection: sqlite3.Connection, group: list[_Write[Any]]) -> None:
             try:
                 write.result = write.work(connection)
             except BaseException as error:
-                write.error = error
+                write.error = _failure(error) if _is_full(error) else error
                 connection.execute("ROLLBACK TO one")
             connection.execute("RELEASE one")
         connection.execute("COMMIT")
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        failure = StoreError(f"The store can't be written: {error}.", "Is the disk full?")
+        # SQLite undoes the whole transaction where one write finds no room
+        full = any(isinstance(write.error, StoreFull) for write in group)
+        failure = StoreFull() if full else _failure(error)
         for write in group:
             write.error = write.error or failure
     for write in group:
         write.settle()
+
+
+def _is_full(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
+def _failure(error: BaseException) -> StoreError:
+    """What a failing disk is to whoever wrote."""
+    if _is_full(error):
+        return StoreFull()
+    return StoreError(f"The store can't be written: {error}.", "Look at the disk of its home.")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -28,7 +28,7 @@ from gitdeploy.errors import (
 )
 from gitdeploy.events import Log
 from gitdeploy.logs import safe_text
-from gitdeploy.store import StoreError
+from gitdeploy.store import StoreError, StoreFull
 from gitdeploy.web.bodies import ACCEPTED, CodingUnknown, coding_unknown
 
 RETRY_AFTER = 5  # seconds, for what is busy now
@@ -124,6 +124,7 @@ _STATUS: tuple[tuple[type[GitdeployError], int], ...] = (
     (PreconditionFailed, 412),
     (Unsupported, 501),
     (BadGateway, 502),
+    (StoreFull, 507),
     (StoreError, 503),
     (Unavailable, 503),
 )

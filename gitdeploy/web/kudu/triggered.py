@@ -6,9 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
-from gitdeploy.errors import Invalid, NotFound
+from gitdeploy.errors import Invalid, NotFound, Unavailable
 from gitdeploy.logs import select_system
-from gitdeploy.store import Execution
+from gitdeploy.store import Execution, StoreFull
 from gitdeploy.supervise import RunRequest
 from gitdeploy.web import bodies
 from gitdeploy.web.answers import as_json, tagged, text
@@ -89,7 +89,10 @@ async def start(request: web.Request) -> web.StreamResponse:
         key=_idempotency_key(request),
     )
     # goes on where the client leaves
-    execution = await services.supervisor.run(app, view.job.name, wanted)
+    try:
+        execution = await services.supervisor.run(app, view.job.name, wanted)
+    except StoreFull as error:  # Kudu's code where a run can't be stored
+        raise Unavailable(error.what, error.fix) from error
     way = way_in(request, services.options.scm_domain)
     location = run(execution, way, services.clock.now()).url
     if form is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitdeploy.store import Database, Store, StoreError
+from gitdeploy.store import Database, Store, StoreError, StoreFull
 from gitdeploy.store.database import migrate
 
 
@@ -79,3 +79,30 @@ async def test_what_was_written_is_there_after_closing(tmp_path: Path) -> None:
     second.open()
     assert [app.name for app in await second.apps.all()] == ["shop"]
     second.close()
+
+
+async def test_a_full_disk_is_told_as_one_and_the_next_write_works(tmp_path: Path) -> None:
+    """SQLite's own limit of pages stands for the disk: the same code, SQLITE_FULL."""
+    database = Database(tmp_path / "x.db")
+    database.open()
+    await database.write(lambda c: c.execute("CREATE TABLE t (x)") and None)
+
+    def limit(c: sqlite3.Connection) -> None:
+        pages = c.execute("PRAGMA page_count").fetchone()[0]
+        c.execute(f"PRAGMA max_page_count = {pages}")
+
+    await database.write(limit)
+    big = "x" * (1 << 20)
+    failures = await asyncio.gather(
+        *(
+            database.write(lambda c: c.execute("INSERT INTO t VALUES (?)", (big,)))
+            for _ in range(3)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(failure) for failure in failures] == [StoreFull] * 3
+    assert "disk is full" in str(failures[0])
+    await database.write(lambda c: c.execute("PRAGMA max_page_count = 1000000") and None)
+    await database.write(lambda c: c.execute("INSERT INTO t VALUES (?)", (big,)) and None)
+    assert database.read(lambda c: c.execute("SELECT count(*) FROM t").fetchone()[0]) == 1
+    database.close()
