@@ -33,8 +33,13 @@ _RACY = 100_000_000
 
 T = TypeVar("T")
 
-_REPACKS = 3
-"""So many may come in a row while one object is looked for."""
+_CHANGES = 200
+"""So many changes of the packs in a row are seen through while one object is looked for: a repack
+removes old packs one by one, and each may be the one that was just chosen."""
+_PATIENT = 3
+"""From this change on each look waits a moment, so that the repack gets on."""
+_PAUSE = 0.002
+"""Seconds."""
 
 
 class Objects:
@@ -59,7 +64,7 @@ class Objects:
     def present(self, oids: Collection[bytes]) -> set[bytes]:
         """Which of these objects are stored."""
         packs = self.packs(fresh=True)
-        for _ in range(_REPACKS):
+        for _ in range(_CHANGES):
             found = self._present(packs, oids)
             if len(found) == len(oids):
                 break
@@ -118,7 +123,7 @@ class Objects:
         if self._listed == state and (self._settled or not fresh):
             return self._packs
         with self._lock:
-            for _ in range(_REPACKS):
+            for _ in range(_CHANGES):
                 now = time.time_ns()
                 listing = self._list(directory)
                 self._settled = False  # others read without the lock: never that of another list
@@ -155,7 +160,9 @@ class Objects:
     def _retried(self, read: Callable[[], T]) -> T:
         """Again with a fresh listing where a pack went away under our hands, or where nothing
         was found and packs came meanwhile: a loose object may be in one of them now."""
-        for _ in range(_REPACKS):
+        for change in range(_CHANGES):
+            if change >= _PATIENT:
+                time.sleep(_PAUSE)
             before = self._packs
             try:
                 found = read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from gitdeploy.repos import RepositoryError, layout, objects
 from gitdeploy.repos.objects import BLOB, COMMIT, TAG, TREE, TYPES, Objects
+from gitdeploy.repos.packfile import Entry, PackFile
 from tests.support import git
 
 MISSING = bytes.fromhex("12" * 20)
@@ -169,6 +171,30 @@ def test_a_loose_object_that_is_packed_while_it_is_looked_for_is_found(
     else:
         assert getattr(database, question)(oid)
     assert not real(oid).exists()
+
+
+@pytest.mark.parametrize("question", ["has", "header", "read", "pieces"])
+def test_an_object_is_found_however_many_packs_of_it_vanish_meanwhile(
+    question: str, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repack removes old packs one by one, and each may be the one that was just chosen."""
+    git("repack", "-q", "-a", "-d", cwd=repo)
+    oid = bytes.fromhex(git("rev-parse", "HEAD", cwd=repo).stdout.strip())
+    (pack,) = (repo / "objects/pack").glob("pack-*.pack")
+    for number in range(20):
+        for ending in (".pack", ".idx"):
+            shutil.copy(pack.with_suffix(ending), pack.with_name(f"pack-{number:040x}{ending}"))
+    real = PackFile.entry
+
+    def gone_first(self: PackFile, offset: int) -> Entry:
+        if len(list(pack.parent.glob("*.pack"))) > 1:
+            self.path.with_suffix(".idx").unlink()
+            self.path.unlink()
+        return real(self, offset)
+
+    monkeypatch.setattr(PackFile, "entry", gone_first)
+    found = getattr(Objects(repo / "objects"), question)(oid)
+    assert found if question != "pieces" else b"".join(found)
 
 
 def test_a_pack_that_a_repack_has_under_way_is_not_looked_at(repo: Path) -> None:
