@@ -58,11 +58,12 @@ async def spawn(
         if request.body is not None:
             spec = replace(spec, stdin=await asyncio.to_thread(_keep_body, spec, request.body))
         async with context.gate.passing():
+            begun = context.clock.now()  # before the start: no output is older than its run
             handle = await context.holders.spawn(spec)
     except BaseException as failure:
         await _refused(context, execution, failure)
         raise
-    return _started(context, source, execution, handle, log)
+    return _started(context, source, execution, handle, begun, log)
 
 
 async def stand_by(context: Context, source: Source) -> None:
@@ -205,10 +206,15 @@ async def _refused(context: Context, execution: Execution, failure: BaseExceptio
 
 
 def _started(
-    context: Context, source: Source, execution: Execution, handle: Handle, log: Log | None
+    context: Context,
+    source: Source,
+    execution: Execution,
+    handle: Handle,
+    begun: int,
+    log: Log | None,
 ) -> Live:
     context.watcher.watch(Path(handle.directory))  # behind the start: it finds what was written
-    running = with_process(execution, handle, context.clock.now())
+    running = with_process(execution, handle, begun)
     live = Live(context, running, handle, stopping_wait=stopping_wait(source.job))
     live.recorded = context.own(_record_start(context, execution, running), name="record a start")
     fields = {"kind": running.kind, "job": running.job}

@@ -43,6 +43,25 @@ async def test_a_run_that_ends_with_0_is_a_success_with_its_output_and_times(sta
     assert [r["exit_code"] for r in stage.recorded("run.ended")] == [0]
 
 
+async def test_no_output_is_older_than_its_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the server takes to see that the process is there."""
+    await stage.deploy({"triggered/mail/run.sh": 'date +%s%6N; touch "$WEBJOBS_DATA_PATH/wrote"'})
+    spawn = stage.holders.spawn
+
+    async def seen_late(spec: Spec) -> Handle:
+        handle = await spawn(spec)
+        wrote = stage.home.app(APP).job_data("triggered", "mail") / "wrote"
+        await eventually(wrote.exists)
+        return handle
+
+    monkeypatch.setattr(stage.holders, "spawn", seen_late)
+    ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
+    assert ended.started_at is not None
+    assert ended.created_at <= ended.started_at <= int(stage.output(ended))
+
+
 async def test_a_run_that_fails_keeps_its_exit_code(stage: Stage) -> None:
     await stage.deploy({"triggered/mail/run.sh": "exit 3"})
     ended = await stage.supervisor.wait_ended(await run(stage, "mail"))
