@@ -62,6 +62,7 @@ from gitdeploy.web.ui.views import files as ui_files
 from gitdeploy.web.ui.views import hooks as ui_hooks
 from gitdeploy.web.ui.views import instances as ui_instances
 from gitdeploy.web.ui.views import job_actions as ui_job_actions
+from gitdeploy.web.ui.views import job_form as ui_job_form
 from gitdeploy.web.ui.views import jobs as ui_jobs
 from gitdeploy.web.ui.views import processes as ui_processes
 from gitdeploy.web.ui.views import sessions as ui_sessions
@@ -126,6 +127,7 @@ ROUTES: tuple[Route, ...] = (
     *ui_apps.ROUTES,
     *ui_jobs.ROUTES,
     *ui_job_actions.ROUTES,
+    *ui_job_form.ROUTES,
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,

@@ -23,8 +23,9 @@ DEEP = (
     "/ui/demo/files/data/table.bin",
     "/ui/demo/files/LogFiles/jobs/continuous/ticker/job_log.txt",
     "/ui/demo/files/data/?find=nothing-of-this-name",
+    "/ui/demo/jobs/ticker/edit",
 )
-"""What lies too deep for a walk that sees two of each kind."""
+"""What lies too deep for a walk that sees two of each kind, or has only links with a query."""
 
 WIDTHS = {**SIZES, "rail": (1024, 768)}
 """Between tablet and desktop the navigation is a rail of icons."""

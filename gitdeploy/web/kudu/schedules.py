@@ -90,11 +90,17 @@ class JobSchedule(msgspec.Struct, frozen=True, kw_only=True):
 async def preview(request: web.Request) -> web.Response:
     """The next due times, or what is wrong and where."""
     wanted: Wanted = await read_json(request, Wanted)
+    now = to_datetime(services_of(request).clock.now())
+    return as_json(previewed(wanted, now, wanted.language or _language(request)))
+
+
+def previewed(wanted: Wanted, now: datetime, language: Literal["en", "ko"]) -> Preview:
+    """What a schedule would do. Raises Invalid, SettingError and ScheduleError (with the place)."""
     if (wanted.schedule is None) == (wanted.recurrence is None):
         raise Invalid("One of schedule and recurrence is needed.", "Send exactly one of them.")
     if not 1 <= wanted.count <= _COUNT_MOST:
         raise Invalid(f"count = {wanted.count} isn't between 1 and {_COUNT_MOST}.")
-    after = to_datetime(services_of(request).clock.now())
+    after = now
     if wanted.from_ is not None:
         after = wanted.from_ if wanted.from_.tzinfo else wanted.from_.replace(tzinfo=after.tzinfo)
     given = {
@@ -110,7 +116,6 @@ async def preview(request: web.Request) -> web.Response:
     anchor = after - timedelta(microseconds=1)  # a due time at `from` itself counts
     schedule = schedule_of(settings, anchor)
     assert schedule is not None
-    language = wanted.language or _language(request)
     dues = schedule.occurrences(anchor, wanted.count)
     recurrence = settings.recurrence
     expression = settings.schedule
@@ -118,16 +123,14 @@ async def preview(request: web.Request) -> web.Response:
         expression = to_ncrontab(recurrence, anchor)
     elif expression is not None:
         recurrence = from_ncrontab(expression, settings.timezone)
-    return as_json(
-        Preview(
-            description=schedule.describe(language),
-            timezone=schedule.timezone,
-            occurrences=[_due(due) for due in dues],
-            notes=schedule.notes(after, after + _NOTES_AHEAD, language),
-            schedule=expression,
-            recurrence=recurrence,
-            ends=len(dues) < wanted.count,
-        )
+    return Preview(
+        description=schedule.describe(language),
+        timezone=schedule.timezone,
+        occurrences=[_due(due) for due in dues],
+        notes=schedule.notes(after, after + _NOTES_AHEAD, language),
+        schedule=expression,
+        recurrence=recurrence,
+        ends=len(dues) < wanted.count,
     )
 
 
