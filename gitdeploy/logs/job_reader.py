@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from gitdeploy.logs import cursor
@@ -42,6 +42,17 @@ def read_job_blocks(
 ) -> AsyncGenerator[list[OutputBlock], None]:
     """As `read_job`, the same lines in blocks, for who copies or encodes many at once."""
     return in_batches(_rounds(watcher, executions, after, follow, tail), block_batches)
+
+
+@contextmanager
+def blocks_of_job(executions: Path, after: str | None) -> Iterator[Iterator[OutputBlock]]:
+    """The blocks behind a cursor as they are on the disk now; may be used on any thread."""
+    reading = _Reading(executions, cursor.parse_job(after))
+    try:
+        reading.look()
+        yield reading.found()
+    finally:
+        reading.close()
 
 
 async def _rounds(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from gitdeploy.errors import NotFound
@@ -50,6 +50,17 @@ def read_execution_blocks(
 ) -> AsyncGenerator[list[OutputBlock], None]:
     """As `read_execution`, the same lines in blocks, for who copies or encodes many at once."""
     return in_batches(_rounds(watcher, directory, after, follow, tail), block_batches)
+
+
+@contextmanager
+def blocks_of_execution(directory: Path, after: str | None) -> Iterator[Iterator[OutputBlock]]:
+    """The blocks behind a cursor as they are on the disk now; may be used on any thread."""
+    source = Source(directory, cursor.parse_execution(after))
+    try:
+        source.look()
+        yield _found(source)
+    finally:
+        source.close()
 
 
 async def _rounds(

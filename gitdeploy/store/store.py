@@ -12,6 +12,7 @@ from gitdeploy.store.database import Database
 from gitdeploy.store.deployments import Deployments, Releases
 from gitdeploy.store.diagnostics import Diagnostics
 from gitdeploy.store.executions import Executions
+from gitdeploy.store.history import History
 from gitdeploy.store.hooks import Hooks
 from gitdeploy.store.jobs import Jobs
 from gitdeploy.store.occurrences import Occurrences
@@ -41,6 +42,7 @@ class Store:
         self.uploads = Uploads(self.database)
         self.secrets = Secrets(self.database)
         self.executions = Executions(self.database)
+        self.history = History(self.database)
         self.occurrences = Occurrences(self.database)
         self.diagnostics = Diagnostics(self.database)
         self.hooks = Hooks(self.database)

@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from gitdeploy.logs import Measures
+from gitdeploy.logs import AllNumbers, Measures
 from gitdeploy.web import apps, health, hooks_in, sign_in_links, tokens
 from gitdeploy.web.auth import THROTTLE
 from gitdeploy.web.fetching import FETCHER, Fetcher
@@ -54,6 +54,7 @@ from gitdeploy.web.router import Table
 from gitdeploy.web.services import SERVICES, Services
 from gitdeploy.web.throttle import Throttle
 from gitdeploy.web.ui import assets, pages, session
+from gitdeploy.web.ui.lines import NUMBERS
 from gitdeploy.web.ui.once import ONCE, Once
 from gitdeploy.web.ui.views import apps as ui_apps
 from gitdeploy.web.ui.views import audit as ui_audit
@@ -61,10 +62,12 @@ from gitdeploy.web.ui.views import file_actions as ui_file_actions
 from gitdeploy.web.ui.views import files as ui_files
 from gitdeploy.web.ui.views import hooks as ui_hooks
 from gitdeploy.web.ui.views import instances as ui_instances
+from gitdeploy.web.ui.views import job as ui_job
 from gitdeploy.web.ui.views import job_actions as ui_job_actions
 from gitdeploy.web.ui.views import job_form as ui_job_form
 from gitdeploy.web.ui.views import jobs as ui_jobs
 from gitdeploy.web.ui.views import processes as ui_processes
+from gitdeploy.web.ui.views import run as ui_run
 from gitdeploy.web.ui.views import sessions as ui_sessions
 from gitdeploy.web.ui.views import settings as ui_settings
 from gitdeploy.web.ui.views import settings_actions as ui_settings_actions
@@ -128,6 +131,8 @@ ROUTES: tuple[Route, ...] = (
     *ui_jobs.ROUTES,
     *ui_job_actions.ROUTES,
     *ui_job_form.ROUTES,
+    *ui_job.ROUTES,
+    *ui_run.ROUTES,
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,
@@ -155,6 +160,7 @@ def build_application(services: Services, routes: tuple[Route, ...] = ROUTES) ->
     application[ui_instances.STARTED] = services.clock.now()
     application[FETCHER] = Fetcher(services)
     application[vfs.MEASURES] = Measures()
+    application[NUMBERS] = AllNumbers()
     application[TURNS] = Turns(asyncio.Lock)
     application[runtime.VERSIONS] = runtime.Versions(services.clock)
     application[OPENAPI] = msgspec.json.encode(document(routes))

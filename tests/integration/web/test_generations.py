@@ -138,9 +138,7 @@ async def test_a_generation_goes_when_its_last_run_has_left_it(
 async def test_a_job_made_again_runs_its_new_script_with_a_fresh_data_directory(
     client: Client,
 ) -> None:
-    count = (
-        b'echo $(($(cat "$WEBJOBS_DATA_PATH/n" 2>/dev/null) + 1)) | tee "$WEBJOBS_DATA_PATH/n"'
-    )
+    count = b'echo $(($(cat "$WEBJOBS_DATA_PATH/n" 2>/dev/null) + 1)) | tee "$WEBJOBS_DATA_PATH/n"'
     for _ in range(2):
         await client.ask(
             "PUT", f"{TRIGGERED}/a", b'echo old; echo 5 > "$WEBJOBS_DATA_PATH/n"', headers=script()

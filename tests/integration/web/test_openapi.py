@@ -71,7 +71,11 @@ async def test_every_get_answers_as_the_document_says(admin: Client, shop: Site)
     for route in ROUTES:
         if route.method != "GET" or not route.scope:
             continue
-        continuous = "continuous" in route.operation or route.operation == "page.job_log"
+        continuous = "continuous" in route.operation or route.operation in (
+            "page.job_log",
+            "page.job_lines",
+            "page.output",
+        )
         values["job"] = "ticker" if continuous else "report"
         values["id"] = ids.get(route.operation, commit)
         files = route.operation in ("vfs.get", "zip.get")
