@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -24,7 +24,8 @@ NUMBERS = web.AppKey("numbers", AllNumbers)
 WINDOW = 5000
 """Lines of a window; the viewer asks for more as it is scrolled."""
 WINDOW_BYTES = 1 << 20
-FOUND_MOST = 10_000
+FOUND_MOST = 100_000
+CHOSEN = 500
 _HIGHEST = 1 << 53  # what JavaScript's numbers can count
 _encode = msgspec.json.Encoder().encode
 
@@ -83,29 +84,69 @@ def window(numbers: LineNumbers, first: int | None, count: int) -> Window:
     return Window(begin, max(end, found[-1].end if found else end), after, [*map(block_of, found)])
 
 
-def search(numbers: LineNumbers, text: str, *, ignore_case: bool, first: int, stop: int) -> Found:
-    """Lines between two numbers that have a text, colours aside; to be called on a thread."""
-    begin, end, _ = numbers.refresh()
-    wanted = text.lower() if ignore_case else text
-    needle = wanted.encode()
-    lower = ignore_case and text.isascii()
+class Wanted(NamedTuple):
+    """Which lines: with a text, colours aside, and of one stream; either may be empty."""
+
+    text: str
+    ignore_case: bool
+    stream: str
+
+
+def search(numbers: LineNumbers, wanted: Wanted, *, first: int, stop: int) -> Found:
+    """Lines between two numbers that are wanted; to be called on a thread."""
     found: list[int] = []
     count = 0
-    for at, block in numbers.scan(max(first, begin), min(stop, end)):
+    for block, places in _matches(numbers, wanted, first, stop):
+        count += len(places)
+        found += (block.first + place for place in places[: FOUND_MOST - len(found)])
+    return Found(count, found)
+
+
+def chosen(numbers: LineNumbers, wanted: Wanted, first: int, count: int) -> Window:
+    """Lines that are wanted, from a number on; to be called on a thread."""
+    blocks: list[Block] = []
+    lines = size = 0
+    for numbered, places in _matches(numbers, wanted, first, _HIGHEST):
+        block = block_of(numbered)
+        for place in places:
+            text = block.x[place]
+            blocks.append(Block(block.n + place, block.t, [text], block.s, block.c))
+            lines += 1
+            size += len(text)
+            if lines == count or size > WINDOW_BYTES:
+                break
+        if lines == count or size > WINDOW_BYTES:
+            break
+    begin, end, _ = numbers.refresh()
+    return Window(begin, end, "", blocks)
+
+
+def _matches(
+    numbers: LineNumbers, wanted: Wanted, first: int, stop: int
+) -> Iterator[tuple[Numbered, list[int]]]:
+    """Blocks with lines that are wanted between two numbers, and which of theirs these are."""
+    begin, end, _ = numbers.refresh()
+    text = wanted.text.lower() if wanted.ignore_case else wanted.text
+    needle = text.encode()
+    lower = wanted.ignore_case and text.isascii()
+    for numbered in numbers.scan(max(first, begin), min(stop, end)):
+        block = numbered.block
+        if wanted.stream and block.stream != wanted.stream:
+            continue
         lines = block.lines.lower() if lower else block.lines
         colourful = b"\x1b" in lines or b"\r" in lines
-        if not colourful and (lower or not ignore_case) and needle not in lines:
+        if not colourful and (lower or not wanted.ignore_case) and needle not in lines:
             continue
-        for number, line in enumerate(lines.split(b"\n"), at):
-            if not first <= number < stop:
+        places = []
+        for place, line in enumerate(lines.split(b"\n")):
+            if not first <= numbered.first + place < stop:
                 continue
             shown = line.decode("utf-8", "backslashreplace")
             shown = plain(shown) if colourful else shown
-            if wanted in (shown.lower() if ignore_case else shown):
-                count += 1
-                if len(found) < FOUND_MOST:
-                    found.append(number)
-    return Found(count, found)
+            if text in (shown.lower() if wanted.ignore_case else shown):
+                places.append(place)
+        if places:
+            yield numbered, places
 
 
 def block_of(numbered: Numbered) -> Block:
@@ -141,28 +182,37 @@ async def answer(
     *,
     ended: Callable[[], Awaitable[Any]] | None,
 ) -> web.StreamResponse:
-    """A window (`from`, `limit`), what `find` finds, or, as an event stream, what comes.
+    """A window (`from`, `limit`), which lines `find` and `stream` want, or, with `limit`, so many
+    of those; as an event stream, what comes.
 
     `ended` is awaited once the log is complete, None where that can't be.
     """
     if accepts(request, SSE):
         return await send(request, _live(request, numbers, follow, ended), form="sse")
     first = integer(request, "from", highest=_HIGHEST)
-    text = request.query.get("find")
-    if text:
-        if "\n" in text or len(text) > 1000:
-            raise Invalid("find is at most 1000 characters of one line.")
+    wanted = _wanted(request)
+    if wanted is not None:
+        begin, most = first or 0, integer(request, "limit", highest=CHOSEN)
+        if most is not None:
+            return as_json(await asyncio.to_thread(chosen, numbers, wanted, begin, most))
         stop = integer(request, "to", highest=_HIGHEST)
-        ignore_case = flag(request, "ignore_case")
         stop = _HIGHEST if stop is None else stop
-        found = await asyncio.to_thread(
-            search, numbers, text, ignore_case=ignore_case, first=first or 0, stop=stop
-        )
-        return as_json(found)
+        return as_json(await asyncio.to_thread(search, numbers, wanted, first=begin, stop=stop))
     count = integer(request, "limit", highest=WINDOW)
     return as_json(
         await asyncio.to_thread(window, numbers, first, WINDOW if count is None else count)
     )
+
+
+def _wanted(request: web.Request) -> Wanted | None:
+    """What the query looks for, None where it looks for nothing. Raises Invalid."""
+    text, stream = request.query.get("find", ""), request.query.get("stream", "")
+    if "\n" in text or len(text) > 1000:
+        raise Invalid("find is at most 1000 characters of one line.")
+    if stream not in ("", "stdout", "stderr"):
+        raise Invalid(f"stream is stdout or stderr, not {stream[:20]!r}.")
+    ignore_case = flag(request, "ignore_case")
+    return Wanted(text, ignore_case, stream) if text or stream else None
 
 
 async def _live(

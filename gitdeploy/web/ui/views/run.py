@@ -151,7 +151,8 @@ _SIGN_IN = Answer("To the sign-in page.", media=())
 _LINES = (
     Param("from", "Number of the first line wanted, from 0; without it the last ones.", "integer"),
     Param("limit", "At most so many lines.", "integer"),
-    Param("find", "In place of lines: how many have this text, and which."),
+    Param("find", "In place of lines: how many have this text, and which; with `limit` those."),
+    Param("stream", "The same for lines of `stdout` or `stderr` only."),
     Param("to", "Look for it in front of this line.", "integer"),
     Param("ignore_case", "Compare the text in any case.", "boolean"),
     Param("after", "Of an event stream: begin behind this cursor."),
