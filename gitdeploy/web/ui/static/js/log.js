@@ -310,9 +310,9 @@ customElements.define("log-view", class extends HTMLElement {
   }
 
   #ruler() {
-    const style = getComputedStyle(this), rows = Math.max(1, this.#rows.length);
+    const style = getComputedStyle(this.#parts.ruler), rows = Math.max(1, this.#rows.length);
     const part = (number) => (this.#chosen ? this.#index(number) : number - this.#low) / rows;
-    drawRuler(this.#parts.ruler, part, [[this.#marks, style.getPropertyValue("--log-stderr")], [this.#hits, style.getPropertyValue("--log-hit")]]);
+    drawRuler(this.#parts.ruler, part, [[this.#marks, style.color], [this.#hits, style.caretColor]]);
   }
 
   // ---- what the reader does
