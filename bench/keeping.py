@@ -32,7 +32,13 @@ STEADY = {
     "node": ("run.js", 'console.log("up");\nsetInterval(() => {}, 60000);\n'),
     "sh": ("run.sh", "echo up\nexec sleep 100000\n"),
 }
-CRASHER = ("run.sh", 'echo "$EPOCHREALTIME" >> "$WEBJOBS_DATA_PATH/starts"\nexit 3\n')
+CRASHER = (
+    "run.sh",
+    # The first one lives: a job that dies while it is deployed would be refused.
+    '[ -e "$WEBJOBS_DATA_PATH/starts" ] || first=10\n'
+    'echo "$EPOCHREALTIME" >> "$WEBJOBS_DATA_PATH/starts"\n'
+    'sleep "${first:-0}"\nexit 3\n',
+)
 RESTART = 1
 """Seconds until a crashed job is started again: ours grows to ten times that, pm2's stays at ten."""
 
@@ -43,6 +49,7 @@ class Look(NamedTuple):
     keepers: float
     jobs: float
     zombies: frozenset[int]
+    steady: int
 
 
 def run(directory: Path, rounds: int, seconds: float = SECONDS) -> list[Row]:
@@ -152,10 +159,15 @@ def _watch(root: int, data: Path, seconds: float) -> Figures:
     while time.monotonic() < end:
         time.sleep(min(10.0, seconds / 3))
         looks.append(_look(root))
+        if looks[-1].steady != JOBS - CRASHING:
+            raise SystemExit(f"{looks[-1].steady} of {JOBS - CRASHING} steady jobs run")
         if len(looks) > 1:
             lasting |= looks[-1].zombies & looks[-2].zombies
     after = _descriptors(root)
     kept = sum(not _own(_command(pid)) for pid in [root, *_below(root)])
+    again = _starts(data) - starts
+    if not again:
+        raise SystemExit("no crashing job was started again")
     return Figures(
         statistics.median(each.keepers for each in looks),
         statistics.median(each.jobs for each in looks),
@@ -163,12 +175,13 @@ def _watch(root: int, data: Path, seconds: float) -> Figures:
         len(lasting),
         before,
         after,
-        _starts(data) - starts,
+        again,
     )
 
 
 def _look(root: int) -> Look:
     keepers = jobs = 0.0
+    steady = 0
     zombies = set()
     for pid in [root, *_below(root)]:
         command = _command(pid)
@@ -177,9 +190,10 @@ def _look(root: int) -> Look:
                 zombies.add(pid)
         elif _own(command):
             jobs += _pss(pid)
+            steady += 1
         else:
             keepers += _pss(pid)
-    return Look(keepers, jobs, frozenset(zombies))
+    return Look(keepers, jobs, frozenset(zombies), steady)
 
 
 def _descriptors(pid: int) -> int:
