@@ -171,7 +171,7 @@ async def test_search_counts_every_match_and_leads_from_one_to_the_next(
     await page.locator("#L2007").click(position={"x": 12, "y": 8})  # its number
     await expect(row(page, 2006)).to_be_in_viewport()
     await expect(row(page, 2007)).to_have_class(re.compile(r"\bat\b"))
-    assert page.url.endswith("?line=2007#L2007")
+    assert page.url.endswith("?find=needle&line=2007#L2007")
 
     await button(page, "stderr").click()
     await expect(page.locator(".log-foot")).to_contain_text("2 shown")
@@ -191,6 +191,10 @@ async def test_a_line_has_an_address(page: Page, demo: Developer, server: Server
     await expect(row(page, 120_000)).to_be_in_viewport()
     await page.goto(f"/ui/demo/jobs/loud/runs/{run}?line=77&find=needle")
     await expect(page.locator(".log-find output")).to_have_text(re.compile(r"of 200"))
+    await page.goto(f"/ui/demo/jobs/loud/runs/{run}?find=stderr&only=1&stream=stderr")
+    await expect(page.locator(".log-lines .l")).to_have_text(
+        ["on stderr 50000", "on stderr 150000"]
+    )
 
 
 async def test_following_doesnt_fight_the_reader(

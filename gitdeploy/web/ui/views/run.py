@@ -148,6 +148,12 @@ def _form(request: web.Request) -> Format:
 _JOB = "/ui/{app}/jobs/{job}"
 _RUN = f"{_JOB}/runs/{{run}}"
 _SIGN_IN = Answer("To the sign-in page.", media=())
+_VIEW = (
+    Param("line", "The log from this line on, from 1.", "integer"),
+    Param("find", "For the viewer: what is looked for."),
+    Param("stream", "For the viewer: only lines of `stdout` or `stderr`."),
+    Param("only", "For the viewer: only lines that match."),
+)
 _LINES = (
     Param("from", "Number of the first line wanted, from 0; without it the last ones.", "integer"),
     Param("limit", "At most so many lines.", "integer"),
@@ -166,7 +172,7 @@ ROUTES = (
         scope="page",
         summary="A run.",
         tag="pages",
-        query=(Param("line", "The log from this line on, from 1.", "integer"),),
+        query=_VIEW,
         answers=page("A run."),
     ),
     Route(
@@ -177,7 +183,7 @@ ROUTES = (
         scope="page",
         summary="A continuous job's log.",
         tag="pages",
-        query=(Param("line", "The log from this line on, from 1.", "integer"),),
+        query=_VIEW,
         answers=page("A continuous job's log."),
     ),
     *(

@@ -1,8 +1,9 @@
 // The log viewer: follows what comes without fighting the reader, finds every match, shows one stream or
 // only what matches, and leads to a line by its address. What it shows is text nodes, never markup.
 import { refresh } from "./live.js";
+import { Finder } from "./log/finder.js";
 import { Lines } from "./log/lines.js";
-import { drawRuler, matches, rowOf } from "./log/row.js";
+import { drawRuler, rowOf } from "./log/row.js";
 import { Rows } from "./log/rows.js";
 
 const MOST = 500_000; // rows at once: browsers stop at heights of some 17 million pixels
@@ -13,9 +14,8 @@ const PRINTED = 5000; // lines that are fetched for printing
 const UP = new Set(["ArrowUp", "PageUp", "Home"]);
 
 customElements.define("log-view", class extends HTMLElement {
-  #lines; #rows; #parts; #words = {}; #source; #cursor = ""; #run = "";
-  #low = 0; #chosen = null; // rows are numbers from #low on, or these numbers
-  #find = ""; #stream = ""; #only = false; #hits = []; #count = 0; #current = -1; #marks = []; #turn = 0;
+  #lines; #rows; #finder; #parts; #words = {}; #source; #cursor = ""; #run = "";
+  #low = 0; #chosen = null; #asking = false; // rows are numbers from #low on, or these numbers
   #follow = false; #live = false; #wrap = false; #times = false; #at = -1; #fresh = 0; #drawn = 0; #said = 0;
   #clock;
 
@@ -23,6 +23,7 @@ customElements.define("log-view", class extends HTMLElement {
     this.#parts = Object.fromEntries([...this.querySelectorAll("[data-part]")].map((one) => [one.dataset.part, one]));
     for (const word of this.#parts.words.content.querySelectorAll("[data-key]")) this.#words[word.dataset.key] = word.textContent;
     this.#lines = new Lines(this.dataset.source);
+    this.#finder = new Finder(this.#lines);
     this.#live = this.hasAttribute("data-follow");
     try {
       await this.#lines.tail();
@@ -37,8 +38,11 @@ customElements.define("log-view", class extends HTMLElement {
     const { body, lines } = this.#parts;
     this.#rows = new Rows(body, lines, (index) => this.#row(this.#number(index)));
     this.#listen();
-    const asked = /^#L(\d+)$/.exec(location.hash)?.[1] ?? new URLSearchParams(location.search).get("line");
-    const find = new URLSearchParams(location.search).get("find") ?? "";
+    const query = new URLSearchParams(location.search);
+    const asked = /^#L(\d+)$/.exec(location.hash)?.[1] ?? query.get("line");
+    this.#finder.stream = ["stdout", "stderr"].find((one) => one === query.get("stream")) ?? "";
+    this.#finder.only = query.has("only");
+    this.#parts.find.value = this.#finder.text = query.get("find") ?? "";
     this.#follow = this.#live && !asked;
     this.#press();
     this.#view(asked ? asked - 1 : this.#lines.end);
@@ -49,9 +53,9 @@ customElements.define("log-view", class extends HTMLElement {
       this.#rows.toEnd();
       this.#draw();
     }
-    if (find) { this.#parts.find.value = find; this.#look(); }
+    if (this.#parts.find.value || this.#finder.stream) this.#look(!asked);
     if (this.#live) this.#connect(); else this.#state("ended");
-    this.#stripes();
+    this.#finder.findMarks().then(() => this.#draw());
     const { begin, end } = this.#lines; // so that printing gives all of a log that isn't long
     if (end - begin <= PRINTED) this.#lines.need(begin, end).catch(() => {});
   }
@@ -86,11 +90,11 @@ customElements.define("log-view", class extends HTMLElement {
   #row(number) {
     const line = this.#lines.get(number);
     return line && rowOf(number, line, {
-      find: this.#find,
+      find: this.#finder.text,
       dark: this.#dark,
       time: this.#times ? this.#time(line.time / 1000) : "",
       marked: number === this.#at,
-      current: number === this.#hits[this.#current],
+      current: number === this.#finder.hit,
     });
   }
 
@@ -98,8 +102,6 @@ customElements.define("log-view", class extends HTMLElement {
     const { theme } = document.documentElement.dataset;
     return theme === "dark" || theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
   }
-
-  get #lower() { return this.#find === this.#find.toLowerCase(); }
 
   #time(milliseconds) {
     const { zone, offset } = this.dataset;
@@ -135,14 +137,13 @@ customElements.define("log-view", class extends HTMLElement {
       const [missing] = this.#missing(from, to);
       if (missing === undefined || this.#asking) return;
       this.#asking = true;
-      await this.#lines.chosen(this.#wanted(), missing, 300).finally(() => { this.#asking = false; });
+      await this.#lines.chosen(this.#finder.wanted(), missing, 300).finally(() => { this.#asking = false; });
       if (!this.#lines.get(missing)) await this.#lines.need(missing, missing + 1);
       this.#draw();
     } catch {
       setTimeout(() => this.#draw(), RETRY);
     }
   }
-  #asking = false;
 
   #missing(from, to) {
     const found = [];
@@ -191,29 +192,21 @@ customElements.define("log-view", class extends HTMLElement {
 
   #came(found) {
     if (!found.length) return;
-    const empty = this.#parts.lines.querySelector(":scope > .empty");
-    if (this.#find) for (const [number, line] of found) if (this.#wants(line, this.#stream) && matches(line, this.#find)) { this.#hits.push(number); this.#count++; }
-    for (const [number, line] of found) if (line.stderr) this.#marks.push(number);
-    let fresh = found.length;
+    const seen = this.#finder.came(found);
     if (this.#chosen) {
-      const wanted = found.filter(([, line]) => this.#wants(line, this.#stream) && (!this.#only || !this.#find || matches(line, this.#find)));
-      fresh = wanted.length;
-      for (const [number] of wanted) this.#chosen.push(number);
+      for (const number of seen) this.#chosen.push(number);
       this.#rows.grow(this.#chosen.length);
     } else if (this.#follow && this.#lines.end - this.#low > MOST) {
       this.#view(this.#lines.end);
     } else {
       this.#rows.grow(Math.min(this.#lines.end - this.#low, MOST));
     }
-    if (fresh && empty) empty.remove();
-    if (!this.#follow || this.#selecting) this.#fresh += fresh;
-    if (this.#find) this.#counts();
-    const now = performance.now();
-    if (this.#follow && now - this.#said > SAID) this.#say(this.#counted("lines", this.#lines.end));
+    if (seen.length) this.#parts.lines.querySelector(":scope > .empty")?.remove();
+    if (!this.#follow || this.#selecting) this.#fresh += seen.length;
+    this.#counts();
+    if (this.#follow && performance.now() - this.#said > SAID) this.#say(this.#counted("lines", this.#lines.end));
     this.#draw();
   }
-
-  #wants(line, stream) { return !stream || line.stderr === (stream === "stderr"); }
 
   #state(key) {
     this.#parts.dot.dataset.state = key;
@@ -233,31 +226,17 @@ customElements.define("log-view", class extends HTMLElement {
 
   // ---- what is looked for
 
-  #wanted(only = this.#only) {
-    return { find: only ? this.#find : "", ignore_case: only && this.#lower && this.#find !== "", stream: this.#stream };
-  }
-
   /** Count the matches of what stands in the field, and go to the next one. */
   async #look(step = true) {
-    this.#find = this.#parts.find.value;
-    const turn = ++this.#turn, from = this.#number(this.#rows.first());
-    this.#hits = [];
-    this.#count = 0;
-    this.#current = -1;
-    if (this.#find) {
-      this.#parts.count.textContent = "…";
-      const found = await this.#lines.search({ find: this.#find, ignore_case: this.#lower, stream: this.#stream }).catch(() => ({ count: 0, lines: [] }));
-      if (turn !== this.#turn) return;
-      const behind = this.#hits; // came meanwhile
-      this.#hits = [...found.lines, ...behind.filter((one) => one > (found.lines.at(-1) ?? -1))];
-      this.#count = Math.max(found.count, this.#hits.length);
-    }
-    if (this.#only && !this.#find) this.#only = false;
+    const from = this.#number(this.#rows.first());
+    this.#parts.count.textContent = this.#parts.find.value && "…";
+    if (!await this.#finder.search(this.#parts.find.value)) return;
     this.#press();
+    this.#address();
     await this.#choose(from);
-    if (this.#find && step && this.#hits.length) {
-      const next = this.#hits.findIndex((one) => one >= from);
-      this.#goto(next < 0 ? 0 : next);
+    if (step && this.#finder.count) {
+      this.#finder.stepFrom(from);
+      this.#hit();
     } else {
       this.#rows.again();
       this.#draw();
@@ -267,21 +246,19 @@ customElements.define("log-view", class extends HTMLElement {
 
   /** The rows that the toggles want. */
   async #choose(near) {
-    if (!this.#only && !this.#stream) this.#chosen = null;
-    else if (this.#only) this.#chosen = [...this.#hits];
-    else this.#chosen = (await this.#lines.search(this.#wanted(false))).lines;
+    this.#chosen = await this.#finder.chosen().catch(() => []);
     this.#view(near);
     const index = Math.min(this.#rows.length - 1, this.#index(near));
     if (this.#follow) this.#rows.toEnd(); else if (index >= 0) this.#rows.show(index);
     this.#draw();
   }
 
-  #goto(hit) {
-    if (!this.#hits.length) return;
+  /** Show the hit that was gone to. */
+  #hit() {
+    if (this.#finder.hit === undefined) return;
     this.#follow = false;
-    this.#current = (hit + this.#hits.length) % this.#hits.length;
     this.#press();
-    this.#reach(this.#hits[this.#current]);
+    this.#reach(this.#finder.hit);
     this.#counts();
   }
 
@@ -295,24 +272,16 @@ customElements.define("log-view", class extends HTMLElement {
   }
 
   #counts() {
-    const { count } = this.#parts;
-    const text = !this.#find ? "" : !this.#count ? this.#words.none
-      : this.#words.hits.replace("{at}", this.#current < 0 ? "–" : (this.#current + 1).toLocaleString()).replace("{n}", this.#count.toLocaleString());
-    if (count.textContent !== text) count.textContent = text;
-  }
-
-  /** Where lines of stderr are, for the ruler. */
-  async #stripes() {
-    const found = await this.#lines.search({ stream: "stderr" }).catch(() => ({ lines: [] }));
-    const known = found.lines.at(-1) ?? -1;
-    this.#marks = [...found.lines, ...this.#marks.filter((one) => one > known)];
-    this.#draw();
+    const { text, count, current } = this.#finder;
+    const said = !text ? "" : !count ? this.#words.none
+      : this.#words.hits.replace("{at}", current < 0 ? "–" : (current + 1).toLocaleString()).replace("{n}", count.toLocaleString());
+    if (this.#parts.count.textContent !== said) this.#parts.count.textContent = said;
   }
 
   #ruler() {
     const style = getComputedStyle(this.#parts.ruler), rows = Math.max(1, this.#rows.length);
     const part = (number) => (this.#chosen ? this.#index(number) : number - this.#low) / rows;
-    drawRuler(this.#parts.ruler, part, [[this.#marks, style.color], [this.#hits, style.caretColor]]);
+    drawRuler(this.#parts.ruler, part, [[this.#finder.marks, style.color], [this.#finder.hits, style.caretColor]]);
   }
 
   // ---- what the reader does
@@ -337,33 +306,34 @@ customElements.define("log-view", class extends HTMLElement {
       if (!row || event.clientX - row.getBoundingClientRect().left > 56 || !getSelection().isCollapsed) return;
       const number = row.dataset.n - 1;
       pause();
+      if (!this.#chosen) { this.#mark(number); return; }
+      this.#finder.only = false; // it is seen among its neighbours
+      this.#finder.stream = "";
+      this.#chosen = null;
       this.#mark(number);
-      if (this.#chosen) { // see it among its neighbours
-        this.#only = false;
-        this.#stream = "";
-        this.#chosen = null;
-        this.#view(number);
-        this.#press();
-        this.#reach(number);
-      }
+      this.#view(number);
+      this.#press();
+      this.#reach(number);
     });
+    const step = (by) => { this.#finder.step(by); this.#hit(); };
     let wait;
     find.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(() => this.#look(), 150); });
     find.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") { event.preventDefault(); this.#goto(this.#current + (event.shiftKey ? -1 : 1)); }
+      if (event.key === "Enter") { event.preventDefault(); step(event.shiftKey ? -1 : 1); }
       if (event.key === "Escape" && find.value) { event.preventDefault(); find.value = ""; this.#look(); }
     });
-    on.addEventListener("click", () => this.#goto(this.#current + 1));
-    back.addEventListener("click", () => this.#goto(Math.max(this.#current, 0) - 1));
+    on.addEventListener("click", () => step(1));
+    back.addEventListener("click", () => step(-1));
     only.addEventListener("click", () => {
-      const near = this.#hits[this.#current] ?? this.#number(this.#rows.first());
-      this.#only = !this.#only && this.#find !== "";
-      if (!this.#find) find.focus();
+      const near = this.#finder.hit ?? this.#number(this.#rows.first());
+      this.#finder.only = !this.#finder.only && this.#finder.text !== "";
+      if (!this.#finder.text) find.focus();
       this.#press();
+      this.#address();
       this.#choose(near);
     });
     for (const button of this.querySelectorAll("[data-pick]")) {
-      button.addEventListener("click", () => { this.#stream = button.dataset.pick === "all" ? "" : button.dataset.pick; this.#look(false); });
+      button.addEventListener("click", () => { this.#finder.stream = button.dataset.pick === "all" ? "" : button.dataset.pick; this.#look(false); });
     }
     times.addEventListener("click", () => this.#toggle("times", this.#times = !this.#times));
     wrap.addEventListener("click", () => this.#toggle("wrap", this.#wrap = !this.#wrap));
@@ -405,9 +375,16 @@ customElements.define("log-view", class extends HTMLElement {
     this.#parts.lines.querySelector(".at")?.classList.remove("at");
     this.#at = number;
     this.querySelector(`#L${number + 1}`)?.classList.add("at");
-    const address = new URL(location);
-    address.searchParams.set("line", Math.max(1, number + 1));
-    address.hash = `L${number + 1}`;
+    this.#address();
+  }
+
+  /** The address names what is seen: the line, what is looked for, which lines are shown. */
+  #address() {
+    const address = new URL(location), { text, stream, only } = this.#finder;
+    for (const [key, value] of Object.entries({ find: text, stream, only: only ? "1" : "", line: this.#at < 0 ? "" : String(this.#at + 1) })) {
+      if (value) address.searchParams.set(key, value); else address.searchParams.delete(key);
+    }
+    address.hash = this.#at < 0 ? "" : `L${this.#at + 1}`;
     history.replaceState(null, "", address);
   }
 
@@ -418,10 +395,10 @@ customElements.define("log-view", class extends HTMLElement {
     pressed(times, this.#times);
     pressed(wrap, this.#wrap);
     pressed(follow, this.#follow);
-    pressed(only, this.#only);
+    pressed(only, this.#finder.only);
     pressed(full, document.fullscreenElement === this);
     follow.disabled = !this.#live;
-    for (const button of this.querySelectorAll("[data-pick]")) pressed(button, (button.dataset.pick === "all" ? "" : button.dataset.pick) === this.#stream);
+    for (const button of this.querySelectorAll("[data-pick]")) pressed(button, (button.dataset.pick === "all" ? "" : button.dataset.pick) === this.#finder.stream);
     this.classList.toggle("wrapped", this.#wrap);
     this.classList.toggle("timed", this.#times);
   }
