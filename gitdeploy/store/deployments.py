@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
@@ -143,6 +144,28 @@ class Deployments:
             ).fetchall()
         )
         return [_deployment(row) for row in rows]
+
+    async def page(
+        self, app: str, *, states: Collection[str] = (), skip: int = 0, limit: int = 50
+    ) -> tuple[list[Deployment], int]:
+        """A part of the deployments in these states (none named: in all), newest first, and how
+        many there are of them."""
+        only = f" AND d.status IN ({', '.join('?' * len(states))})" if states else ""
+
+        def read(c: sqlite3.Connection) -> tuple[list[sqlite3.Row], int]:
+            rows = c.execute(
+                f"{_WITH_ACTIVE} WHERE d.app = ?{only}"
+                " ORDER BY d.received_at DESC, d.id LIMIT ? OFFSET ?",
+                (app, *states, limit, skip),
+            ).fetchall()
+            total = c.execute(
+                f"SELECT count(*) AS n FROM deployments d WHERE d.app = ?{only}",  # noqa: S608
+                (app, *states),
+            ).fetchone()
+            return rows, total["n"]
+
+        rows, total = self._db.read(read)
+        return [_deployment(row) for row in rows], total
 
     async def unfinished(self, instance: str | None = None) -> list[Deployment]:
         """Those of an instance (or of all) that haven't ended, oldest first."""

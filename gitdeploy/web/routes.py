@@ -58,6 +58,10 @@ from gitdeploy.web.ui.lines import NUMBERS
 from gitdeploy.web.ui.once import ONCE, Once
 from gitdeploy.web.ui.views import apps as ui_apps
 from gitdeploy.web.ui.views import audit as ui_audit
+from gitdeploy.web.ui.views import deployment as ui_deployment
+from gitdeploy.web.ui.views import deployment_actions as ui_deployment_actions
+from gitdeploy.web.ui.views import deployment_file as ui_deployment_file
+from gitdeploy.web.ui.views import deployments as ui_deployments
 from gitdeploy.web.ui.views import file_actions as ui_file_actions
 from gitdeploy.web.ui.views import files as ui_files
 from gitdeploy.web.ui.views import hooks as ui_hooks
@@ -133,6 +137,10 @@ ROUTES: tuple[Route, ...] = (
     *ui_job_form.ROUTES,
     *ui_job.ROUTES,
     *ui_run.ROUTES,
+    *ui_deployments.ROUTES,
+    *ui_deployment.ROUTES,
+    *ui_deployment_actions.ROUTES,
+    *ui_deployment_file.ROUTES,
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,

@@ -18,6 +18,7 @@ class Section(NamedTuple):
 
 APP = (
     Section("jobs", "jobs"),
+    Section("deployments", "deploy"),
     Section("files", "folder"),
     Section("processes", "chip"),
     Section("settings", "sliders"),
