@@ -99,10 +99,12 @@ def row_of(view: JobView, past: Sequence[Past], *, asleep: bool) -> Row:
         if one.ended_at is not None and one.status == "success"
     ]
     usual = median(took) if view.job.kind == "triggered" and len(took) > 2 else None
-    return Row(view, _state(view, past, asleep), past, usual)
+    state = state_of(view, past[0].status if past else None, asleep=asleep)
+    return Row(view, state, past, usual)
 
 
-def _state(view: JobView, past: Sequence[Past], asleep: bool) -> str:
+def state_of(view: JobView, newest: str | None, *, asleep: bool) -> str:
+    """The state of a job, a name of states.py; `newest` is that of its newest execution."""
     if view.error is not None and view.status in ("Ready", "Stopped"):
         return "error"
     if view.job.kind == "continuous":
@@ -113,7 +115,7 @@ def _state(view: JobView, past: Sequence[Past], asleep: bool) -> str:
         return view.status
     if view.status == "Running":
         return "Running"
-    return kudu_status(past[0].status) if past else "Never"
+    return "Never" if newest is None else kudu_status(newest)
 
 
 def counts(rows: Sequence[Row]) -> dict[Filter, int]:

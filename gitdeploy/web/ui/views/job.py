@@ -15,11 +15,12 @@ from gitdeploy.jobs import job_environment, kudu_status
 from gitdeploy.store import Execution
 from gitdeploy.supervise import JobView, RunRequest
 from gitdeploy.web.auth import app_of, principal_of
-from gitdeploy.web.route import HTML, Answer, Param, Route
+from gitdeploy.web.route import FOUND, HTML, Answer, Param, Route
 from gitdeploy.web.route import page as page_answers
 from gitdeploy.web.senders import one_line
 from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.forms import goes_on, read_form, require
+from gitdeploy.web.ui.joblist import state_of
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
 from gitdeploy.web.ui.usual import AXIS, HEIGHT, chart, seconds_of
 from gitdeploy.web.ui.views.found import executions_of, view_of, views_of, what_of
@@ -27,6 +28,7 @@ from gitdeploy.web.ui.views.found import executions_of, view_of, views_of, what_
 PAGE = 25
 _COMPARED = 200
 _ARGUMENTS_MOST = 8000
+_AT_RUNS = "#job-runs"
 RESULTS: dict[str, tuple[str, ...]] = {
     "all": (),
     "success": ("success",),
@@ -45,18 +47,26 @@ class Variable(NamedTuple):
 
 
 async def show(request: web.Request) -> web.Response:
-    return await _page(request)
+    return await _page(request, view_of(request))
+
+
+async def runs(request: web.Request) -> web.Response:
+    """To the job's page: its form is sent to this address, where it may be loaded again."""
+    name = view_of(request, "triggered").job.name
+    address = page_way(request).page(request.match_info["app"], "jobs", name)
+    raise web.HTTPFound(f"{address}?kind=triggered")
 
 
 async def run(request: web.Request) -> web.Response:
     """Start a run with the field `arguments`; the browser goes on to its page."""
     form = await read_form(request, "run")
     services, app = services_of(request), request.match_info["app"]
-    name = view_of(request, "triggered").job.name
-    arguments = form.get("arguments")
+    view = view_of(request, "triggered")
+    name = view.job.name
+    arguments, words = form.get("arguments"), show_of(request).words
     if len(arguments) > _ARGUMENTS_MOST:
-        words = show_of(request).words
-        return await _page(request, status=400, wrong=words("job.too_long"), typed=arguments)
+        wrong = words("job.too_long")
+        return await _page(request, view, status=400, wrong=wrong, typed=arguments)
     agent = one_line(request.headers.get("User-Agent", "unknown"), 100)
     wanted = RunRequest(
         trigger=f"External - {agent}", arguments=arguments or None, who=principal_of(request).who
@@ -66,7 +76,7 @@ async def run(request: web.Request) -> web.Response:
     except (Invalid, Conflict) as error:
         status = 409 if isinstance(error, Conflict) else 400
         wrong = f"{error.what} {error.fix}".strip()
-        return await _page(request, status=status, wrong=wrong, typed=arguments)
+        return await _page(request, view, status=status, wrong=wrong, typed=arguments)
     address = f"{page_way(request).page(app, 'jobs', name)}runs/{started.id}"
     return goes_on(request, address, said="job.started", name=name)
 
@@ -88,6 +98,7 @@ async def ask(request: web.Request) -> web.Response:
         runs=sum(counts.values()),
         size=await services.store.history.output_bytes(app, job.kind, job.name),
         address=address,
+        back=f"{address}?kind={job.kind}",
     )
 
 
@@ -103,9 +114,9 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def _page(
-    request: web.Request, *, status: int = 200, wrong: str = "", typed: str = ""
+    request: web.Request, view: JobView, *, status: int = 200, wrong: str = "", typed: str = ""
 ) -> web.Response:
-    view, services, way = view_of(request), services_of(request), page_way(request)
+    services, way = services_of(request), page_way(request)
     show, app, job = show_of(request), request.match_info["app"], view.job
     history = services.store.history
     newest = await history.page(app, job.kind, job.name, limit=_COMPARED)
@@ -114,7 +125,8 @@ async def _page(
     before, after = request.query.get("before"), request.query.get("after")
     rows, older, newer = await _runs(request, view, newest, result, before, after)
     address = way.page(app, "jobs", job.name)
-    query = {"kind": job.kind} if len(views_of(request)) > 1 else {}
+    both = [each.job.kind for each in views_of(request)]
+    query = {"kind": job.kind} if len(both) > 1 else {}
 
     def link(**changes: str) -> str:
         wanted = urlencode({key: value for key, value in {**query, **changes}.items() if value})
@@ -133,23 +145,28 @@ async def _page(
         section="jobs",
         status=status,
         job=view,
-        both=[each.job.kind for each in views_of(request)],
-        state_name=_state(view, newest),
+        both=both,
+        state_name=state_of(
+            view,
+            newest[0].status if newest else None,
+            asleep=services.supervisor.asleep(app),
+        ),
         what=what_of(view),
         sentence=schedule.describe("ko" if show.words.language == "ko" else "en")
         if schedule is not None
         else "",
         address=address,
+        here=link(),
         link=link,
         newest=newest[0] if newest else None,
         runs=rows,
         seconds=lambda run: seconds_of(run, show.now),
         kudu_status=kudu_status,
-        older=link(**narrowed, before=rows[-1].id) if older else "",
-        newer=link(**narrowed, after=rows[0].id) if newer else "",
+        older=link(**narrowed, before=rows[-1].id) + _AT_RUNS if older else "",
+        newer=link(**narrowed, after=rows[0].id) + _AT_RUNS if newer else "",
         result=result,
         results=[
-            (key, link(result="" if key == "all" else key), _sum(counts, states))
+            (key, link(result="" if key == "all" else key) + _AT_RUNS, _sum(counts, states))
             for key, states in RESULTS.items()
         ],
         good=_sum(counts, ("success",)),
@@ -210,16 +227,6 @@ async def _variables(request: web.Request, view: JobView) -> list[Variable]:
     return [Variable(name, name in settings) for name in sorted(names)]
 
 
-def _state(view: JobView, newest: Sequence[Execution]) -> str:
-    if view.error is not None and view.status in ("Ready", "Stopped"):
-        return "error"
-    if view.job.kind == "continuous":
-        return "Up" if view.status == "Running" else view.status
-    if view.status == "Running":
-        return "Running"
-    return kudu_status(newest[0].status) if newest else "Never"
-
-
 def _sum(counts: dict[str, int], states: Sequence[str]) -> int:
     return sum(counts.get(state, 0) for state in states) if states else sum(counts.values())
 
@@ -252,6 +259,16 @@ ROUTES = (
             Param("after", "Runs newer than the one with this id."),
         ),
         answers=page_answers("A job."),
+    ),
+    Route(
+        method="GET",
+        path=f"{_JOB}/runs",
+        handler=runs,
+        operation="page.runs",
+        scope="page",
+        summary="To the page of a triggered job.",
+        tag="pages",
+        answers={302: FOUND, 303: Answer("To the sign-in page.", media=())},
     ),
     Route(
         method="POST",
