@@ -13,6 +13,7 @@ import msgspec
 
 from gitdeploy.home import Kind
 from gitdeploy.store.database import Database
+from gitdeploy.store.occurrences import Occurrence
 from gitdeploy.store.rows import to_struct
 
 _CHUNK = 5000
@@ -66,6 +67,15 @@ class AppOverview(msgspec.Struct, frozen=True, kw_only=True):
     past: dict[tuple[Kind, str], list[Past]]
 
 
+class SchedulerOverview(msgspec.Struct, frozen=True, kw_only=True):
+    """`lost` are due times that were missed or dropped, newest first; `last` each job's newest
+    run."""
+
+    lost: list[Occurrence]
+    last: dict[str, Past]
+
+
+_RUN = "e.kind, e.id, e.status, e.created_at, e.started_at, e.ended_at, e.exit_code"
 _PAST = "e.kind, e.job, e.id, e.status, e.created_at, e.started_at, e.ended_at, e.exit_code"
 _ACTIVE = (
     "EXISTS (SELECT 1 FROM releases r WHERE r.app = d.app AND r.deployment = d.id AND r.active = 1)"
@@ -118,6 +128,42 @@ class Overviews:
             live=next((one for one in standing if one.active), None),
             newest=max(standing, key=lambda one: one.received_at, default=None),
             past=past,
+        )
+
+    async def scheduler(
+        self,
+        app: str,
+        jobs: Sequence[str],
+        *,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> SchedulerOverview:
+        """The newest runs of triggered jobs, and what was lost of the whole app: with `before`
+        (due time, job) what comes behind that one."""
+        wanted = ", ".join(["(?)"] * max(1, len(jobs)))
+        behind = "" if before is None else " AND (due_at, job) < (?, ?)"
+        sql = (
+            f"WITH wanted (job) AS (VALUES {wanted})"  # noqa: S608 — question marks alone
+            " SELECT o.app, o.job, o.due_at, o.state, o.run, o.note, '' AS kind, '' AS id,"
+            " '' AS status, 0 AS created_at, NULL AS started_at, NULL AS ended_at,"
+            # the first conditions are those of the index occurrences_lost, word by word
+            " NULL AS exit_code FROM (SELECT * FROM occurrences WHERE app = ?"
+            f" AND state IN ('missed', 'dropped'){behind}"
+            " ORDER BY due_at DESC, job DESC LIMIT ?) o"
+            f" UNION ALL SELECT e.app, e.job, 0, '', NULL, '', {_RUN} FROM wanted w"
+            " JOIN executions e ON e.app = ? AND e.kind = 'triggered' AND e.job = w.job"
+            " AND e.id = (SELECT max(n.id) FROM executions n WHERE n.app = ?"
+            " AND n.kind = 'triggered' AND n.job = w.job)"
+        )
+        values = [*(jobs or [""]), app, *(before or ()), limit, app, app]
+        rows = self._db.read(lambda c: c.execute(sql, values).fetchall())
+        return SchedulerOverview(
+            lost=sorted(
+                (to_struct(Occurrence, row) for row in rows if not row["kind"]),
+                key=lambda one: (one.due_at, one.job),
+                reverse=True,
+            ),
+            last={row["job"]: to_struct(Past, row) for row in rows if row["kind"]},
         )
 
     async def standing(self, apps: Sequence[str]) -> dict[str, list[Standing]]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gitdeploy.store import Deployment, Execution, Store
+from gitdeploy.store import Deployment, Execution, Occurrence, Store
 
 
 def execution(job: str, id: str, *, kind: str = "triggered", **changes: object) -> Execution:
@@ -122,3 +122,36 @@ async def test_the_last_run_of_a_job_is_the_newest_that_has_ended(shop: Store) -
     found = await shop.overviews.last_runs([("shop", "mail"), ("shop", "never")])
     assert found == {("shop", "mail"): "failed"}
     assert await shop.overviews.last_runs([]) == {}
+
+
+async def test_what_was_lost_of_an_app_is_read_page_by_page(shop: Store) -> None:
+    for due in range(12):
+        for job in ("mail", "backup"):
+            state = ("started", "missed", "dropped", "queued")[due % 4]
+            one = Occurrence(app="shop", job=job, due_at=due, state=state, note="why")  # type: ignore[arg-type]
+            await shop.occurrences.claim(one)
+    first = (await shop.overviews.scheduler("shop", [], limit=5)).lost
+    behind = (first[-1].due_at, first[-1].job)
+    rest = (await shop.overviews.scheduler("shop", [], before=behind)).lost
+    seen = [(one.due_at, one.job) for one in (*first, *rest)]
+    assert seen == [(due, job) for due in (10, 9, 6, 5, 2, 1) for job in ("mail", "backup")]
+    expected = Occurrence(app="shop", job="mail", due_at=10, state="dropped", note="why")
+    assert first[0] == expected
+    assert (await shop.overviews.scheduler("garden", ["mail"])).lost == []
+
+
+async def test_the_scheduler_reads_losses_and_newest_runs_in_one_query_by_indexes(
+    shop: Store,
+) -> None:
+    for number in range(1, 6):
+        await shop.executions.add(execution("mail", str(number)))
+    await shop.executions.add(execution("mail", "9", kind="continuous"))
+    with counted(shop) as said:
+        found = await shop.overviews.scheduler("shop", ["mail", "backup"], before=(1, "x"))
+    assert len(said) == 1
+    assert [(job, run.id, run.ended_at) for job, run in found.last.items()] == [("mail", "5", 7)]
+    reader = shop.database._reader
+    assert reader is not None
+    plan = [row["detail"] for row in reader.execute(f"EXPLAIN QUERY PLAN {said[0]}").fetchall()]
+    assert any("USING INDEX occurrences_lost" in step for step in plan), plan
+    assert not [step for step in plan if "TEMP B-TREE" in step or step == "SCAN occurrences"]
