@@ -40,7 +40,8 @@ class Access:
 
     `app` is the app of the path; None where the path has none, or where an admin's push is about
     to create it. `what`, `target` and `result` are what the audit log says, where a handler
-    knows it better; `recorded` that it has it already.
+    knows it better; `recorded` that it has it already. `after` is where the stream of events that a
+    page follows ended before anything was read for it, "" for what isn't a page.
     """
 
     principal: Principal | None = None
@@ -50,6 +51,7 @@ class Access:
     target: str | None = None
     result: str | None = None
     recorded: bool = False
+    after: str = ""
 
 
 def access_of(request: web.Request) -> Access:
@@ -230,6 +232,7 @@ async def _authorize_page(request: web.Request, services: Services, access: Acce
             access.app = await services.store.apps.get(name)
         if access.app is None:
             raise _no_such_app(name)
+        access.after = str(services.events.app_journal(name).end)
 
 
 def check_same_origin(request: web.Request) -> None:

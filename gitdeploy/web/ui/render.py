@@ -70,6 +70,7 @@ def render(
         "app": access.app.name if access.app is not None else "",
         "who": principal.who if principal is not None else "",
         "may": principal.may if principal is not None else lambda scope: False,
+        "after": access.after,
         "form_token": access.session.form_token if access.session is not None else "",
         "fonts": "fonts/inter.woff2" in assets().files,
         "static": lambda path: f"{base}/{path}",

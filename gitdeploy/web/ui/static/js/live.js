@@ -5,10 +5,11 @@
 const QUIET = 300; // ms: what comes in a burst is shown once
 const SLOWEST = 2000; // ms: but never later than this
 
-/** Follow a stream of events and keep the page's live parts true. */
-export function live(address) {
+/** Follow a stream of events, from `after` on, which is where it ended when the page was made: what
+ * happened meanwhile is shown too. Keeps the page's live parts true. */
+export function live(address, after = "") {
   const lost = document.getElementById("connection");
-  let timer = 0, since = 0, source, missed = false;
+  let timer = 0, since = 0, source, missed = false, last = after, retry = 0, failures = 0;
 
   function changed() {
     const now = performance.now();
@@ -24,19 +25,34 @@ export function live(address) {
   }
 
   function connect() {
-    source = new EventSource(address);
-    source.onopen = () => { if (!lost.hidden) { lost.hidden = true; changed(); } };
-    source.onerror = () => { lost.hidden = false; };
-    source.onmessage = changed;
+    clearTimeout(retry);
+    source?.close();
+    source = new EventSource(last ? `${address}?after=${encodeURIComponent(last)}` : address);
+    source.onopen = () => { failures = 0; if (!lost.hidden) { lost.hidden = true; changed(); } };
+    source.onmessage = (event) => { last = event.lastEventId || last; changed(); };
+    source.onerror = () => {
+      if (lost.hidden) { lost.hidden = false; lost.textContent = lost.dataset.lost; }
+      // A browser gives up where the answer isn't a stream: a proxy's 502, or the sign-in page.
+      if (source.readyState !== EventSource.CLOSED) return;
+      retry = setTimeout(connect, Math.min(30_000, 2000 * 2 ** failures++));
+      refresh().then((there) => { if (!there) ended(); });
+    };
+  }
+
+  /** The session has ended: say so; the link loads the page, which asks to sign in and comes back. */
+  function ended() {
+    clearTimeout(retry);
+    const link = Object.assign(document.createElement("a"), { href: location.href, textContent: lost.dataset.signIn });
+    lost.replaceChildren(`${lost.dataset.ended} `, link);
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden && missed) { missed = false; changed(); } });
-  addEventListener("pagehide", () => source?.close());
+  addEventListener("pagehide", () => { clearTimeout(retry); source?.close(); });
   addEventListener("pageshow", (event) => { if (event.persisted) { connect(); changed(); } });
   connect();
 }
 
-/** Ask for this page again and take its live parts over. */
+/** Ask for this page again and take its live parts over; false where it leads to the sign-in page. */
 export function refresh() {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
@@ -44,12 +60,13 @@ export function refresh() {
     request.responseType = "document";
     request.setRequestHeader("Accept", "text/html");
     request.onloadend = () => {
-      const page = request.status === 200 ? request.responseXML : null;
+      const there = !request.responseURL.includes("/ui/sign-in");
+      const page = there && request.status === 200 ? request.responseXML : null;
       if (page) for (const old of document.querySelectorAll("[data-live]")) {
         const fresh = old.id && page.getElementById(old.id);
         if (fresh) adopt(old, fresh);
       }
-      resolve();
+      resolve(there);
     };
     request.send();
   });
