@@ -7,7 +7,8 @@ woken by a write, so no writer ever waits for one.
 """
 
 from gitdeploy.events.journal import Entry, Journal
+from gitdeploy.events.recent import Happened, Recent
 from gitdeploy.events.redact import Redactor
 from gitdeploy.events.stream import Events, Log
 
-__all__ = ["Entry", "Events", "Journal", "Log", "Redactor"]
+__all__ = ["Entry", "Events", "Happened", "Journal", "Log", "Recent", "Redactor"]

@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gitdeploy.clock import Clock, rfc3339
 from gitdeploy.events.journal import Journal, Record
+from gitdeploy.events.recent import Recent
 from gitdeploy.events.redact import Redactor
 from gitdeploy.home import Home
 
@@ -24,7 +25,7 @@ class Events:
 
     A record with `app` lands in that app's journal; one of a logger made by `deployment_log`
     also in the deployment's. Records from level info up go to the server's log: JSON lines, or
-    columns where `stderr` is a terminal.
+    columns where `stderr` is a terminal; those of any app among them are `recent`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Events:
         stderr: TextIO | None = None,
     ) -> None:
         self.redactor = redactor or Redactor()
+        self.recent = Recent()
         self._home = home
         self._clock = clock
         self._listeners: list[Callable[[Record], None]] = []
@@ -134,6 +136,10 @@ class Events:
         for listener in self._listeners:
             listener(dict(record))
         if record["level"] != "debug":
+            if record["event"] == "app.deleted":  # it has no journal any more
+                app = record["name"]
+            if app is not None:
+                self.recent.add(app, dict(record))
             self._to_server_log(dict(record), failure)
         raise structlog.DropEvent
 

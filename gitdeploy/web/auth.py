@@ -226,6 +226,7 @@ async def _authorize_page(request: web.Request, services: Services, access: Acce
         way = way_in(request, services.options.scm_domain)
         target = quote(request.path_qs if request.method == "GET" else "/ui/", safe="/")
         raise web.HTTPSeeOther(f"{way.page()}sign-in?next={target}")
+    access.after = services.events.recent.end
     if "app" in request.match_info:
         name = request.match_info["app"]
         if principal.knows(name):

@@ -62,6 +62,7 @@ from gitdeploy.web.ui.views import deployment as ui_deployment
 from gitdeploy.web.ui.views import deployment_actions as ui_deployment_actions
 from gitdeploy.web.ui.views import deployment_file as ui_deployment_file
 from gitdeploy.web.ui.views import deployments as ui_deployments
+from gitdeploy.web.ui.views import events as ui_events
 from gitdeploy.web.ui.views import file_actions as ui_file_actions
 from gitdeploy.web.ui.views import files as ui_files
 from gitdeploy.web.ui.views import hooks as ui_hooks
@@ -132,6 +133,7 @@ ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
     *session.ROUTES,
     *ui_apps.ROUTES,
+    *ui_events.ROUTES,
     *ui_jobs.ROUTES,
     *ui_job_actions.ROUTES,
     *ui_job_form.ROUTES,

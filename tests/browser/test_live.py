@@ -41,6 +41,29 @@ async def test_what_happens_before_the_page_has_connected_is_shown(
     await expect(job(page, "report")).to_contain_text("Succeeded")
 
 
+async def test_the_list_of_apps_follows_them_by_itself(
+    page: Page, repo: Developer, server: Server
+) -> None:
+    await page.goto("/ui/")
+    await expect(page.locator("#apps")).to_contain_text("There is no app yet.")
+    await page.evaluate("window.same = true")
+    await server.call("PUT", "/api/apps/demo")
+    row = page.locator("#app-demo")
+    await expect(row).to_contain_text("none")
+    await page.get_by_label("Name of the new app").fill("half-typed")
+    repo.job("triggered/report", "run.py", QUICK)
+    repo.job("continuous/worker", "run.py", WORKER)
+    await repo.push(message="Begin the shop")
+    await expect(row).to_contain_text("Live")
+    await expect(row).to_contain_text("Begin the shop")
+    await expect(row).to_contain_text("2 jobs")
+    await server.call("DELETE", "/api/apps/demo")
+    await expect(row).to_have_count(0)
+    await expect(page.get_by_label("Name of the new app")).to_have_value("half-typed")
+    assert await page.evaluate("window.same")
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("language", "text"),
     [("en", "Connection lost, trying again…"), ("ko", "연결이 끊어졌습니다. 다시 연결하는 중…")],

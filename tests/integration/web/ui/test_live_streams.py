@@ -67,10 +67,7 @@ async def pages(admin: Client) -> Browsing:
 
 
 @pytest.mark.parametrize(
-    ("page", "path"),
-    [
-        ("/ui/shop/", "/ui/shop/events"),
-    ],
+    ("page", "path"), [("/ui/shop/", "/ui/shop/events"), ("/ui/", "/ui/-/events")]
 )
 async def test_what_happens_between_a_page_and_its_stream_is_in_the_stream(
     pages: Browsing, shop: Site, server: Server, page: str, path: str
@@ -89,3 +86,53 @@ async def test_what_happens_between_a_page_and_its_stream_is_in_the_stream(
     async with events(pages, f"{path}?after={start}", Last_Event_ID=name) as stream:
         record = await stream.until("app.changed")
         assert record["keys"] == ["later"]
+
+
+async def test_all_apps_are_followed_and_a_token_sees_its_own_alone(
+    admin: Client, pages: Browsing, server: Server
+) -> None:
+    for name in ("shop", "other"):
+        await admin.ask("PUT", f"/api/apps/{name}")
+    narrow = await Browsing.begin(await admin.token_for("read", apps=["shop"]))
+    start = await after(narrow, "/ui/")
+    server.events.app_log("other").info("app.changed", keys=["secret"])
+    server.events.app_log("shop").info("app.changed", keys=["seen"])
+    async with events(narrow, f"/ui/-/events?after={start}") as stream:
+        _, record = await stream.next()
+        assert (record["app"], record["keys"]) == ("shop", ["seen"])
+        server.events.app_log("other").info("app.changed", keys=["secret"])
+        assert (await admin.ask("DELETE", "/api/apps/other")).status == 204
+        assert (await admin.ask("DELETE", "/api/apps/shop")).status == 204
+        while record["event"] != "app.deleted":
+            assert "other" not in json.dumps(record)
+            assert "secret" not in json.dumps(record)
+            _, record = await stream.next()
+        assert record["name"] == "shop"
+    async with events(pages, f"/ui/-/events?after={start}") as stream:
+        seen = set()
+        while len(seen) < 2:
+            _, record = await stream.next()
+            if record["event"] == "app.deleted":
+                seen.add(record["name"])
+
+
+async def test_an_id_of_another_run_is_told_that_something_was_missed(
+    pages: Browsing, shop: Site, server: Server
+) -> None:
+    async with events(pages, "/ui/-/events", Last_Event_ID="0123abcd-7") as stream:
+        name, record = await stream.next()
+        assert record["event"] == "events.missed"
+        assert name == server.events.recent.end
+        server.events.app_log("shop").info("app.changed", keys=[])
+        assert (await stream.next())[1]["event"] == "app.changed"
+
+
+async def test_the_stream_ends_with_its_session(pages: Browsing, shop: Site) -> None:
+    token = await pages.token("/ui/")
+    async with events(pages, "/ui/-/events") as stream:
+        assert (await pages.post("/ui/sign-out", token)).status == 303
+        with pytest.raises(EOFError):
+            while True:
+                await stream.next()
+    answer = await pages.get("/ui/-/events", status=303)
+    assert "/ui/sign-in" in answer.headers["Location"]

@@ -104,4 +104,4 @@ document.addEventListener("keydown", (event) => {
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) document.cookie = `gitdeploy_zone=${encodeURIComponent(zone)}; path=${new URL(base).pathname.replace(/\/$/, "")}; max-age=31536000; samesite=lax`;
 
-if (app && document.querySelector('[data-live=""]')) live(`${base}${app}/events`, document.body.dataset.after);
+if (document.querySelector('[data-live=""]')) live(`${base}${app || "-"}/events`, document.body.dataset.after);
