@@ -116,6 +116,49 @@ async def test_an_ended_session_is_told_and_leads_back_to_the_page(
     )
 
 
+async def test_the_focus_and_what_is_open_stay_while_the_page_is_renewed(
+    page: Page, repo: Developer, server: Server
+) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        repo.job(f"triggered/{name}", "run.py", QUICK)
+    await repo.push()
+    await page.goto("/ui/demo/?sort=last")
+    names = page.locator("#list a.name")
+    await expect(names).to_have_text(["alpha", "beta", "gamma"])
+    button = job(page, "gamma").get_by_role("button", name="Run gamma")
+    await button.focus()
+    await finish(server, "beta")
+    await expect(names).to_have_text(["beta", "alpha", "gamma"])
+    await expect(button).to_be_focused()
+    await finish(server, "gamma")  # the row itself moves
+    await expect(names).to_have_text(["gamma", "beta", "alpha"])
+    await expect(button).to_be_focused()
+    menu = job(page, "alpha").locator("details.menu")
+    await menu.locator("summary").click()
+    await finish(server, "beta")
+    await expect(names).to_have_text(["beta", "gamma", "alpha"])
+    await finish(server, "alpha")
+    await expect(names).to_have_text(["alpha", "beta", "gamma"])
+    await expect(menu).to_have_attribute("open", "")
+    await expect(menu.locator("summary")).to_be_focused()
+
+
+async def test_where_the_focused_button_goes_the_focus_goes_to_its_row(
+    page: Page, repo: Developer, server: Server
+) -> None:
+    repo.job("triggered/alpha", "run.py", QUICK)
+    repo.job("triggered/beta", "run.py", QUICK)
+    await repo.push()
+    await page.goto("/ui/demo/")
+    await job(page, "beta").get_by_role("button", name="Run beta").focus()
+    # its script is gone: there is nothing to run any more
+    (repo.path / "App_Data/jobs/triggered/beta/run.py").unlink()
+    repo.write("App_Data/jobs/triggered/beta/notes.txt", "no script")
+    await repo.push()
+    await expect(job(page, "beta").get_by_role("button", name="Run beta")).to_have_count(0)
+    await expect(job(page, "beta").locator(":focus")).to_have_count(1)
+
+
 async def test_a_burst_of_events_costs_few_requests(
     page: Page, repo: Developer, server: Server
 ) -> None:

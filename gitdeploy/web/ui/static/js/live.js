@@ -62,14 +62,34 @@ export function refresh() {
     request.onloadend = () => {
       const there = !request.responseURL.includes("/ui/sign-in");
       const page = there && request.status === 200 ? request.responseXML : null;
-      if (page) for (const old of document.querySelectorAll("[data-live]")) {
-        const fresh = old.id && page.getElementById(old.id);
-        if (fresh) adopt(old, fresh);
-      }
+      if (page) renew(page);
       resolve(there);
     };
     request.send();
   });
+}
+
+/** Take over the live parts of a fresh page. What had the focus keeps it; where it is gone, what is
+ * nearest to its place gets it. */
+function renew(page) {
+  const focus = document.activeElement, above = [];
+  for (let at = focus?.parentElement; at; at = at.parentElement) above.push(at);
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const fresh = old.id && page.getElementById(old.id);
+    if (fresh) adopt(old, fresh);
+  }
+  if (!focus || document.activeElement === focus) return;
+  if (focus.isConnected) { focus.focus({ preventScroll: true }); if (document.activeElement === focus) return; }
+  for (const place of above) {
+    if (!place.isConnected) continue;
+    const near = place.matches("main") ? place : place.querySelector("a[href], button:not(:disabled), summary");
+    if (near) { near.focus({ preventScroll: true }); return; }
+  }
+}
+
+/** Put a node before another; a browser that can keeps the focus and all else that it has. */
+function move(parent, node, before) {
+  if (parent.moveBefore && node.isConnected) parent.moveBefore(node, before); else parent.insertBefore(node, before);
 }
 
 /** Make one element the same as another, keeping every node that is the same already: focus,
@@ -85,10 +105,17 @@ export function adopt(old, fresh) {
   const keyed = new Map();
   for (const child of old.children) if (child.id) keyed.set(child.id, child);
   let at = old.firstChild;
-  for (const next of [...fresh.childNodes]) {
+  const coming = [...fresh.childNodes];
+  for (const [place, next] of coming.entries()) {
     const known = next.id && keyed.get(next.id);
-    if (known && known !== at) { old.insertBefore(known, at); adopt(known, next); continue; }
+    if (known && known !== at) { move(old, known, at); adopt(known, next); continue; }
     if (!at || (!known && at.id && keyed.has(at.id) && next.id !== at.id)) { old.insertBefore(document.importNode(next, true), at); continue; }
+    if (at.nodeName !== next.nodeName && !at.id && !next.id) { // something came in between, or went
+      let same = at.nextSibling;
+      while (same && (same.nodeName !== next.nodeName || same.id)) same = same.nextSibling;
+      if (!same || coming.slice(place + 1).some((one) => one.nodeName === at.nodeName)) { old.insertBefore(document.importNode(next, true), at); continue; }
+      while (at !== same) { const gone = at; at = at.nextSibling; gone.remove(); }
+    }
     const following = at.nextSibling;
     adopt(at, next);
     at = following;
