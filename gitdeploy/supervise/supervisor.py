@@ -26,7 +26,7 @@ from gitdeploy.supervise.removal import remove_app, remove_job
 from gitdeploy.supervise.request import RunRequest
 from gitdeploy.supervise.runs import Runs
 from gitdeploy.supervise.scheduler import Scheduler
-from gitdeploy.supervise.steering import STOPPED
+from gitdeploy.supervise.steering import STOPPED, Steering, steering
 from gitdeploy.supervise.swap import Prepared
 from gitdeploy.supervise.view import JobView, view
 
@@ -187,6 +187,11 @@ class Supervisor:
         """Whether a job's schedule is followed, and why not."""
         jobs, found = self._apps.find(app, "triggered", job)
         return following.schedule_state(self._scheduler, jobs, found)
+
+    def steering(self, app: str) -> Steering:
+        """What the app's settings ask of the supervisor, as they are in force now."""
+        jobs = self._apps.get(app)
+        return steering({} if jobs is None or jobs.desired is None else jobs.desired.settings)
 
     async def wait_ended(self, execution: Execution) -> Execution:
         """Wait for the end of an execution of this instance; as it was recorded then.

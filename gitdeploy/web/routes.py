@@ -73,6 +73,8 @@ from gitdeploy.web.ui.views import job_form as ui_job_form
 from gitdeploy.web.ui.views import jobs as ui_jobs
 from gitdeploy.web.ui.views import processes as ui_processes
 from gitdeploy.web.ui.views import run as ui_run
+from gitdeploy.web.ui.views import scheduler as ui_scheduler
+from gitdeploy.web.ui.views import scheduler_actions as ui_scheduler_actions
 from gitdeploy.web.ui.views import sessions as ui_sessions
 from gitdeploy.web.ui.views import settings as ui_settings
 from gitdeploy.web.ui.views import settings_actions as ui_settings_actions
@@ -143,6 +145,8 @@ ROUTES: tuple[Route, ...] = (
     *ui_deployment.ROUTES,
     *ui_deployment_actions.ROUTES,
     *ui_deployment_file.ROUTES,
+    *ui_scheduler.ROUTES,
+    *ui_scheduler_actions.ROUTES,
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,

@@ -19,6 +19,7 @@ class Section(NamedTuple):
 APP = (
     Section("jobs", "jobs"),
     Section("deployments", "deploy"),
+    Section("scheduler", "calendar"),
     Section("files", "folder"),
     Section("processes", "chip"),
     Section("settings", "sliders"),

@@ -43,6 +43,13 @@ _STATES: dict[str, State] = {
     "dropped": State("warn", "clock", "dropped"),
     "started": State("ok", "check", "started"),
     "queued": State("idle", "clock", "queued"),
+    # schedules
+    "active": State("ok", "check", "followed"),
+    "disabled": State("idle", "pause", "paused"),
+    "off": State("warn", "pause", "all_paused"),
+    "halted": State("warn", "square", "halted"),
+    "ended": State("idle", "square", "ended"),
+    "invalid": State("bad", "cross", "invalid"),
     # an app without a deployment
     "new": State("idle", "never", "new"),
     # deliveries of hooks
