@@ -125,6 +125,31 @@ class Journal:
             entries.extend(Entry(i, msgspec.json.decode(line)) for i, line in lines)
         return entries[-count:] if count else []
 
+    def back(self, before: int, size: int) -> tuple[list[Entry], int]:
+        """Entries of about `size` bytes in front of the place `before`, oldest first, and the
+        place in front of them; 0 where there is nothing more. To be called on a thread."""
+        segments = self._segments()
+        first = segments[0] if segments else self._end - sum(len(e[2]) for e in self._unwritten)
+        before = min(before, self._end)
+        while before > first:
+            position = start = max(first, before - size)
+            entries: list[Entry] = []
+            while position < before:
+                at, lines = self._lines(position)
+                if not lines and at <= position:
+                    break  # pruned meanwhile
+                position = at
+                for entry_id, line in lines:
+                    if entry_id > before:
+                        break
+                    if not entries:
+                        start = entry_id - len(line.rstrip(b"\n")) - 1
+                    entries.append(Entry(entry_id, msgspec.json.decode(line)))
+            if entries or start == first:
+                return entries, start if entries and start > first else 0
+            size *= 2  # a single record is longer
+        return [], 0
+
     def close(self) -> None:
         """Let go of the file; appending opens it again."""
         if self._unwritten:

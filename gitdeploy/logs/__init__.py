@@ -14,6 +14,7 @@ from gitdeploy.logs.kudu_select import select_lines, select_system
 from gitdeploy.logs.lines import OutputLine, Splitter, Stream
 from gitdeploy.logs.match import Match
 from gitdeploy.logs.measure import Measures
+from gitdeploy.logs.newest import JobTail
 from gitdeploy.logs.numbered import AllNumbers, LineNumbers, Numbered
 from gitdeploy.logs.reader import read_execution, read_execution_blocks, read_raw
 from gitdeploy.logs.remote import remote_lines
@@ -27,6 +28,7 @@ __all__ = [
     "ALL",
     "AllNumbers",
     "End",
+    "JobTail",
     "KuduFile",
     "LineNumbers",
     "Match",

@@ -10,10 +10,11 @@ from gitdeploy.logs.trim import read_trimmed
 _READ = 1 << 16
 
 
-def tail_start(file: Path, count: int) -> int:
+def tail_start(file: Path, count: int, most: int | None = None) -> int:
     """The offset of a line start with at least `count` lines (or all there are) behind it.
 
-    An unfinished last line isn't counted, so there may be one more.
+    An unfinished last line isn't counted, so there may be one more. Where these are more than
+    `most` bytes, the first line start within so many; within a line that alone is longer.
     """
     try:
         fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
@@ -24,10 +25,11 @@ def tail_start(file: Path, count: int) -> int:
         first = read_trimmed(file).offset
         if first > size:
             first = 0
+        low = first if most is None else max(first, size - most)
         wanted = count + 1  # the newline that ends the line before them
         end = size
-        while end > first:
-            start = max(first, end - _READ)
+        while end > low:
+            start = max(low, end - _READ)
             data = os.pread(fd, end - start, start)
             found = data.count(b"\n")
             if found >= wanted:
@@ -37,7 +39,9 @@ def tail_start(file: Path, count: int) -> int:
                 return start + at + 1
             wanted -= found
             end = start
-        return first
+        if low == first:
+            return first
+        return low + max(0, os.pread(fd, size - low + 1, low - 1).find(b"\n"))
     finally:
         os.close(fd)
 

@@ -71,6 +71,7 @@ from gitdeploy.web.ui.views import job as ui_job
 from gitdeploy.web.ui.views import job_actions as ui_job_actions
 from gitdeploy.web.ui.views import job_form as ui_job_form
 from gitdeploy.web.ui.views import jobs as ui_jobs
+from gitdeploy.web.ui.views import logs as ui_logs
 from gitdeploy.web.ui.views import processes as ui_processes
 from gitdeploy.web.ui.views import run as ui_run
 from gitdeploy.web.ui.views import scheduler as ui_scheduler
@@ -147,6 +148,7 @@ ROUTES: tuple[Route, ...] = (
     *ui_deployment_file.ROUTES,
     *ui_scheduler.ROUTES,
     *ui_scheduler_actions.ROUTES,
+    *ui_logs.ROUTES,
     *ui_files.ROUTES,
     *ui_file_actions.ROUTES,
     *ui_processes.ROUTES,

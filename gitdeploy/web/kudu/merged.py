@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, suppress
 from typing import NamedTuple, cast
 from urllib.parse import quote, unquote
 
@@ -60,26 +61,40 @@ class Merged:
 
     async def items(self, *, notes: bool) -> AsyncIterator[Sequence[Streamed]]:
         """The lines; with `notes` also what Kudu says itself, at first and each silent minute."""
-        self._begin_new(first=True)
-        self._tasks[None] = asyncio.create_task(self._watch())
+        self._begin()
         silent = 0
-        try:
+        async with aclosing(self.batches(_SILENCE if notes else None)) as batches:
             if notes:
                 yield [self._note("Welcome, you are now connected to log-streaming service.")]
-            while True:
-                try:
-                    async with asyncio.timeout(_SILENCE if notes else None):
-                        key, batch = await self._queue.get()
-                except TimeoutError:
+            async for found in batches:
+                if found is None:
                     silent += 1
                     yield [self._note(f"No new trace in the past {silent} min(s).")]
                 else:
                     silent = 0
-                    yield [self._element(key, block) for block in batch]
+                    yield [self._element(found[0], block) for block in found[1]]
+
+    async def batches(
+        self, silence: float | None = None
+    ) -> AsyncGenerator[tuple[Key, list[OutputBlock]] | None, None]:
+        """Which job wrote what, as it comes; None for each `silence` seconds without anything."""
+        self._begin()
+        try:
+            while True:
+                found = None
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(silence):
+                        found = await self._queue.get()
+                yield found
         finally:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _begin(self) -> None:
+        if None not in self._tasks:
+            self._begin_new(first=True)
+            self._tasks[None] = asyncio.create_task(self._watch())
 
     def _begin_new(self, *, first: bool) -> None:
         """A reader for each job that has none; a job that came later is read from its start."""

@@ -20,6 +20,7 @@ APP = (
     Section("jobs", "jobs"),
     Section("deployments", "deploy"),
     Section("scheduler", "calendar"),
+    Section("logs", "lines"),
     Section("files", "folder"),
     Section("processes", "chip"),
     Section("settings", "sliders"),
