@@ -35,7 +35,7 @@ STEADY = {
 CRASHER = (
     "run.sh",
     # The first one lives: a job that dies while it is deployed would be refused.
-    '[ -e "$WEBJOBS_DATA_PATH/starts" ] || first=10\n'
+    '[ -e "$WEBJOBS_DATA_PATH/starts" ] || first=45\n'
     'echo "$EPOCHREALTIME" >> "$WEBJOBS_DATA_PATH/starts"\n'
     'sleep "${first:-0}"\nexit 3\n',
 )
@@ -150,6 +150,9 @@ class Figures(NamedTuple):
 
 def _watch(root: int, data: Path, seconds: float) -> Figures:
     """Look at the tree below `root` from time to time."""
+    deadline = time.monotonic() + 180
+    while _starts(data) <= CRASHING and time.monotonic() < deadline:  # the first ones live
+        time.sleep(1.0)
     time.sleep(SETTLE)
     starts = _starts(data)
     before = _descriptors(root)
