@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote
 
 from aiohttp import web
@@ -96,7 +97,16 @@ def goes_on(request: web.Request, address: str, said: str = "", name: str = "") 
     return response
 
 
-def was_said(request: web.Request, words: Words) -> str:
-    """What the page before this one wants to be said, "" for nothing."""
+class Said(NamedTuple):
+    """What the page before this one wants to be said; `refused` where it couldn't do what was asked."""
+
+    text: str
+    refused: bool
+
+
+def was_said(request: web.Request, words: Words) -> Said | None:
+    """What the page before this one wants to be said, None for nothing."""
     key, _, name = unquote(request.cookies.get(SAID_COOKIE, "")).partition("|")
-    return words(key, name=name) if key and words.has(key) else ""
+    if not key or not words.has(key):
+        return None
+    return Said(words(key, name=name), key.endswith(".refused"))

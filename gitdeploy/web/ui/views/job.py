@@ -21,6 +21,7 @@ from gitdeploy.web.senders import one_line
 from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.forms import goes_on, read_form, require
 from gitdeploy.web.ui.joblist import state_of
+from gitdeploy.web.ui.refused import refusal
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
 from gitdeploy.web.ui.usual import AXIS, HEIGHT, chart, seconds_of
 from gitdeploy.web.ui.views.found import executions_of, view_of, views_of, what_of
@@ -75,7 +76,8 @@ async def run(request: web.Request) -> web.Response:
         started = await services.supervisor.run(app, name, wanted)
     except (Invalid, Conflict) as error:
         status = 409 if isinstance(error, Conflict) else 400
-        wrong = f"{error.what} {error.fix}".strip()
+        view = view_of(request, "triggered")
+        wrong = refusal(words, error, view, arguments)
         return await _page(request, view, status=status, wrong=wrong, typed=arguments)
     address = f"{page_way(request).page(app, 'jobs', name)}runs/{started.id}"
     return goes_on(request, address, said="job.started", name=name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gitdeploy.errors import Invalid
+from gitdeploy.errors import Conflict, Invalid
 from gitdeploy.home import Kind
 from gitdeploy.supervise import RunRequest
 from gitdeploy.web.auth import principal_of
@@ -15,7 +15,8 @@ from gitdeploy.web.route import Answer, Handler, Route
 from gitdeploy.web.senders import one_line
 from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.forms import Form, goes_on, read_form
-from gitdeploy.web.ui.render import page_way
+from gitdeploy.web.ui.refused import refusal
+from gitdeploy.web.ui.render import page_way, show_of
 
 _KINDS: Mapping[str, Kind] = {"continuous": "continuous", "triggered": "triggered"}
 
@@ -31,7 +32,12 @@ async def run(request: web.Request) -> web.Response:
         arguments=form.get("arguments") or None,
         who=principal_of(request).who,
     )
-    await services.supervisor.run(app, job, wanted)
+    try:
+        await services.supervisor.run(app, job, wanted)
+    except (Conflict, Invalid) as error:
+        view = find(services.supervisor, app, "triggered", job)
+        reason = refusal(show_of(request).words, error, view, form.get("arguments"))
+        return _back(request, form, reason, "job.refused", job)
     return _back(request, form, job, "job_action.run")
 
 
@@ -67,15 +73,17 @@ def _kind(form: Form) -> Kind:
     return kind
 
 
-def _back(request: web.Request, form: Form, job: str, said: str) -> web.Response:
-    """To the page of ours that the form names in `next`, else to the job's."""
+def _back(
+    request: web.Request, form: Form, name: str, said: str, job: str | None = None
+) -> web.Response:
+    """To the page of ours that the form names in `next`, else to the job's (`name`, unless given)."""
     way, app = page_way(request), request.match_info["app"]
     own = way.page(app)
     target = form.get("next")
     plain = target.isascii() and target.isprintable() and not set(target) & set('\\ "<>')
     if not plain or not target.startswith(own) or "/.." in target:
-        target = way.page(app, "jobs", job)
-    return goes_on(request, target, said=said, name=job)
+        target = way.page(app, "jobs", job or name)
+    return goes_on(request, target, said=said, name=name)
 
 
 def _route(verb: str, handler: Handler, summary: str) -> Route:

@@ -125,7 +125,8 @@ async def test_arguments_that_cannot_be_split_are_shown_at_their_field(
 ) -> None:
     token = await reader.token(JOB)
     for typed, reason in (
-        ('now "and then', "a quote isn&#39;t closed"),
+        ('now "and then', "A quote isn&#39;t closed"),
+        ("to be continued \\", "The backslash at the end"),
         ("<x> " + "y" * 8000, "8000"),
     ):
         wrong = await reader.post(f"{JOB}runs", token, arguments=typed)
@@ -150,7 +151,7 @@ async def test_a_run_beside_another_is_refused_at_the_field(
     assert 'value="typed before"' in busy.text
     said = re.search(r'id="arguments-wrong" role="alert">([^<]*)<', busy.text)
     assert said, busy.text
-    assert "slow" in said[1]
+    assert said[1] == "A run of slow is under way. Wait for its end, or stop it first."
     assert facts(busy.text)["Succeeded"] == "0"
     stop = {"kind": "triggered", "run": run, "next": f"{admin.url}/ui/shop/jobs/slow/"}
     done = await reader.post("/ui/shop/jobs/slow/stop", token, **stop)
