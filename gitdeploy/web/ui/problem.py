@@ -1,4 +1,4 @@
-"""A failure below `/ui` as a page."""
+"""A failure below `/ui` as a page, in the reader's language."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from aiohttp import web
 
 from gitdeploy.web.errors import PROBLEM, Problem
 from gitdeploy.web.requests import accepts
-from gitdeploy.web.ui.render import render
+from gitdeploy.web.ui.reasons import reason
+from gitdeploy.web.ui.render import render, show_of
 
 _KEPT = ("Retry-After", "Allow")
 
@@ -18,12 +19,22 @@ def as_page(request: web.Request, response: web.Response) -> web.Response:
         return response
     assert isinstance(response.body, bytes)
     problem = msgspec.json.decode(response.body, type=Problem)
+    told = reason(
+        show_of(request).words,
+        response.status,
+        problem.detail,
+        problem.fix,
+        error_id=problem.error_id,
+    )
     page = render(
         request,
         "problem.html",
-        title=problem.title,
-        detail=problem.detail,
-        fix=problem.fix,
+        title=told.title,
+        what=told.what,
+        fix=told.fix,
+        detail=told.detail,
+        error_id=problem.error_id,
+        number=response.status,
         status=response.status,
     )
     page.headers.update({n: response.headers[n] for n in _KEPT if n in response.headers})

@@ -39,6 +39,7 @@ from gitdeploy.web.ui.preferences import (
     THEME_COOKIE,
     THEMES,
 )
+from gitdeploy.web.ui.reasons import told
 from gitdeploy.web.ui.render import page_way, render, show_of
 
 _START = "/ui/"
@@ -81,7 +82,7 @@ async def sign_in(request: web.Request) -> web.Response:
     except Unauthorized:
         return _form(request, target, show_of(request).words("sign_in.wrong"), status=401)
     except TooMany as error:
-        response = _form(request, target, f"{error.what} {error.fix}", status=429)
+        response = _form(request, target, _told(request, error), status=429)
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     token_id, expires_at = await _token_of(request, secret, is_admin=principal.kind == "admin")
@@ -95,7 +96,7 @@ async def _by_code(request: web.Request, code: str, target: str) -> web.Response
     try:
         check_throttle(request)
     except TooMany as error:
-        response = _form(request, target, f"{error.what} {error.fix}", status=429)
+        response = _form(request, target, _told(request, error), status=429)
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     ticket = request.app[LINKS].use(code)
@@ -196,6 +197,11 @@ def _form(
         code=code,
         status=status,
     )
+
+
+def _told(request: web.Request, error: TooMany) -> str:
+    known = told(show_of(request).words, error.what, error.fix)
+    return " ".join(known or (error.what, error.fix))
 
 
 def _typed(request: web.Request) -> bool:
