@@ -29,10 +29,13 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class Snapshot(NamedTuple):
-    """What a deployment brought; None where it isn't known any more."""
+    """What a deployment brought; None where it isn't known any more.
+
+    `jobs` are identities as a build found them, None where it was never built.
+    """
 
     manifest: Manifest
-    jobs: Mapping[str, str]
+    jobs: Mapping[str, str] | None
     settings: Mapping[str, str] | None
 
 
@@ -56,6 +59,13 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
     )
 
 
+def job_changes(before: Snapshot, after: Snapshot) -> Changes:
+    """What became of the jobs; told by their directories alone where one side was never built."""
+    if before.jobs is None or after.jobs is None:
+        return changes(by_path(before.manifest), by_path(after.manifest))
+    return changes(before.jobs, after.jobs)
+
+
 async def snapshot(
     store: Store, paths: AppHome, repository: Repository, deployment: Deployment
 ) -> Snapshot:
@@ -66,8 +76,7 @@ async def snapshot(
     release = await store.releases.of_deployment(deployment.app, deployment.id)
     if release is not None and is_whole(paths, release.number):
         meta = await asyncio.to_thread(read_meta, paths, release.number)
-        jobs = by_path(meta.manifest) if meta.jobs is None else meta.jobs
-        return Snapshot(meta.manifest, jobs, meta.settings)
+        return Snapshot(meta.manifest, meta.jobs, meta.settings)
     commit = deployment.commit_id
     if commit is None:
         raise NotFound(f"What deployment {deployment.id} brought isn't kept any more.")
@@ -77,7 +86,7 @@ async def snapshot(
         )
     except RepositoryError as error:
         raise NotFound(error.what, error.fix) from error
-    return Snapshot(manifest, by_path(manifest), None)
+    return Snapshot(manifest, None, None)
 
 
 def by_path(manifest: Manifest) -> dict[str, str]:
@@ -94,13 +103,20 @@ def by_path(manifest: Manifest) -> dict[str, str]:
 
 
 async def previous(store: Store, deployment: Deployment) -> Deployment | None:
-    """The deployment whose release came before this one's; None for the first."""
-    if deployment.release is None:
+    """The deployment whose release came before this one's; None for the first.
+
+    One that failed is compared with what was in effect then, one that never began with what is now.
+    """
+    number = deployment.release
+    if number is None:
+        tried = await store.releases.tried(deployment.app, deployment.id)
+        number = None if tried is None else tried.number
+    if number is None:
         active = await store.releases.active(deployment.app)
         return (
             None if active is None else await store.deployments.get(active.app, active.deployment)
         )
-    number = deployment.release - 1
+    number -= 1
     while number > 0:
         release = await store.releases.get(deployment.app, number)
         if release is not None and release.deployment != deployment.id:

@@ -252,6 +252,10 @@ class Releases:
         """The release in effect, or None before the first successful deployment."""
         return self._one("app = ? AND active = 1", (app,))
 
+    async def tried(self, app: str, deployment: str) -> Release | None:
+        """The newest release that was begun for a deployment, complete or not, kept or not."""
+        return self._one("app = ? AND deployment = ?", (app, deployment))
+
     async def of_deployment(self, app: str, deployment: str) -> Release | None:
         """The newest release of a deployment that is still on the disk and complete."""
         return self._one(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from gitdeploy.deploy import difference as differences
-from gitdeploy.deploy.difference import EMPTY, changes, previous, snapshot
+from gitdeploy.deploy.difference import EMPTY, changes, job_changes, previous, snapshot
 from gitdeploy.errors import NotFound
 from gitdeploy.web.answers import as_json
 from gitdeploy.web.kudu import shapes
@@ -39,7 +39,7 @@ async def show(request: web.Request) -> web.Response:
         shapes.Difference(
             deployment=row.id,
             against=None if other is None else other.id,
-            jobs=_shown(changes(before.jobs, after.jobs)),
+            jobs=_shown(job_changes(before, after)),
             files=_shown(changes(before.manifest, after.manifest)),
             settings=of_settings,
         )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gitdeploy.deploy.difference import EMPTY, Changes, Snapshot, changes, digests, snapshot
+from gitdeploy.deploy.difference import (
+    EMPTY,
+    Changes,
+    Snapshot,
+    changes,
+    digests,
+    job_changes,
+    snapshot,
+)
 from gitdeploy.errors import NotFound
 from gitdeploy.store import Deployment
 from gitdeploy.web.services import Services
@@ -64,7 +72,7 @@ async def compare(
         settings = _part(changes(old.settings, new.settings))
     return Comparison(
         before,
-        _part(changes(old.jobs, new.jobs)),
+        _part(job_changes(old, new)),
         _part(changes(old.manifest, new.manifest)),
         settings,
     )

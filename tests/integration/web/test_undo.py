@@ -109,6 +109,26 @@ async def test_a_difference_names_jobs_files_and_settings(admin: Client, shop: S
     assert (await admin.get(f"{API}/{first}/diff?from=nothing")).status == 404
 
 
+async def test_a_failed_deployment_is_compared_with_what_was_in_effect_then(
+    admin: Client, shop: Site
+) -> None:
+    worker = "App_Data/jobs/continuous/worker/run.sh"
+    first = await shop.deploy({JOB: "echo 1", worker: "sleep 1000"})
+    shop.write({worker: "exit 3"})
+    failed = shop.commit()
+    await admin.ask("PUT", f"{API}/{failed}")
+
+    async def ended() -> bool:
+        return bool((await admin.get(f"{API}/{failed}")).json["status"] == 3)
+
+    await eventually(ended)
+    await shop.deploy({worker: "sleep 1000", "note.txt": "later"})
+    found = (await admin.get(f"{API}/{failed}/diff")).json
+    assert found["from"] == first
+    assert found["files"] == {"added": [], "changed": [worker], "removed": []}
+    assert found["jobs"] == {"added": [], "changed": ["continuous/worker"], "removed": []}
+
+
 async def test_a_commit_that_was_never_built_is_compared_by_its_tree(
     admin: Client, shop: Site
 ) -> None:
