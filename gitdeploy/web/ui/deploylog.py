@@ -102,9 +102,12 @@ async def for_page(entries: AsyncIterator[Entry], attempt: int) -> AsyncGenerato
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    """Without the colours of a build's output, which would be shown as what they are made of."""
+    """Without the colours of a build's output, which would be shown as what they are made of, and
+    without the last lines of a failed build, which stand just above."""
     if isinstance(record.get("line"), str):
         return {**record, "line": _SGR.sub("", record["line"])}
+    if record.get("step") == "build":
+        return {**record, "tail": []}
     if record.get("tail"):
         return {**record, "tail": [_SGR.sub("", str(line)) for line in record["tail"]]}
     return record

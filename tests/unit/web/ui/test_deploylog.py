@@ -38,6 +38,14 @@ def test_colours_of_a_build_are_left_out_and_other_controls_shown() -> None:
     assert one.lines == ["  │ red \\x1b[2J<b>"]
 
 
+def test_the_end_of_a_failed_build_is_not_told_twice() -> None:
+    failed = {"event": "deploy.failed", "what": "exit 3", "fix": "", "tail": ["\x1b[1mlast"]}
+    (build,) = visible(entries({**failed, "step": "build"}))
+    (swap,) = visible(entries({**failed, "step": "activate"}))
+    assert not any("last" in line for line in build.lines)
+    assert swap.lines[-1] == "  │ last"
+
+
 def test_what_a_pusher_needs_not_see_has_no_lines() -> None:
     assert visible(entries({"event": "step.started", "step": "build"})) == []
     assert (

@@ -86,13 +86,21 @@ function follow(box) {
       const nothing = opened && !heard;
       opened = false;
       lost.hidden = false;
-      await refresh();
+      const there = await refresh();
       if (!address || source !== own) return;
+      if (there === false) { signIn(); return; }
       const ended = "ended" in state.dataset;
       if (nothing && ended) over(); // its end was never written down
       else if (ended && !hurried && !opened) { hurried = true; connect(); } // for the rest of it
       else if (own.readyState === EventSource.CLOSED) setTimeout(() => { if (address && source === own) connect(); }, LATER);
     };
+  }
+
+  /** The session has ended: the link asks to sign in and comes back. */
+  function signIn() {
+    source.close();
+    const link = Object.assign(document.createElement("a"), { href: location.href, textContent: lost.dataset.signIn });
+    lost.replaceChildren(`${lost.dataset.ended} `, link);
   }
 
   addEventListener("pagehide", () => source.close());
