@@ -245,6 +245,8 @@ def _own(command: Sequence[str]) -> bool:
     if command[-2:] == ["sleep", "100000"]:
         return True
     # node's own words first; not a wrapper, which has the whole command line behind its own
+    if len(command) == 1:  # pm2 gives a job the title "node PATH", one word
+        command = command[0].split()
     started = Path(command[0]).name.startswith("node") if command else False
     name = STEADY["node"][0]
     return started and (command[-1].endswith(f"/{name}") or "ProcessContainer" in command[-1])
