@@ -58,6 +58,7 @@ from gitdeploy.web.ui.lines import NUMBERS
 from gitdeploy.web.ui.once import ONCE, Once
 from gitdeploy.web.ui.views import apps as ui_apps
 from gitdeploy.web.ui.views import audit as ui_audit
+from gitdeploy.web.ui.views import commands as ui_commands
 from gitdeploy.web.ui.views import deployment as ui_deployment
 from gitdeploy.web.ui.views import deployment_actions as ui_deployment_actions
 from gitdeploy.web.ui.views import deployment_file as ui_deployment_file
@@ -136,6 +137,7 @@ ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
     *session.ROUTES,
     *ui_apps.ROUTES,
+    *ui_commands.ROUTES,
     *ui_events.ROUTES,
     *ui_jobs.ROUTES,
     *ui_job_actions.ROUTES,

@@ -36,6 +36,22 @@ SERVER = (
 )
 """Of the server: `/ui/`, `/ui/-/{key}/`."""
 
+LETTERS = {
+    "apps": "a",
+    "jobs": "j",
+    "deployments": "d",
+    "scheduler": "s",
+    "logs": "l",
+    "files": "f",
+    "processes": "p",
+    "settings": "e",
+    "tokens": "t",
+    "sessions": "s",
+    "audit": "u",
+    "instances": "i",
+}
+"""The letter that leads to a section, typed behind `g`."""
+
 SHORT = 3
 """How many sections a phone shows; the others are behind `nav.more`."""
 

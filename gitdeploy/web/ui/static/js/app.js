@@ -1,4 +1,5 @@
 // Runs on every page: marks that scripts work, keeps times true, copies, asks before what can't be undone.
+import { keys } from "./keys.js";
 import { live } from "./live.js";
 
 const root = document.documentElement;
@@ -44,7 +45,8 @@ document.addEventListener("click", async (event) => {
     toast(button.dataset.copied || button.getAttribute("aria-label") || button.textContent);
     return;
   }
-  if (event.target.closest("[data-palette]")) openPalette();
+  if (event.target.closest("[data-palette]")) open("palette");
+  if (event.target.closest("[data-help]")) open("help");
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
@@ -83,22 +85,13 @@ export function ask(question, yes) {
   });
 }
 
-async function openPalette() {
-  const { palette } = await import("./palette.js");
-  palette();
+/** Open the command palette or the help on keys; both are loaded when they are wanted. */
+async function open(what) {
+  if (!document.querySelector("[data-palette]")) return; // nobody is signed in
+  const page = await import("./palette.js");
+  page[what]();
 }
-
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && document.querySelector("[data-palette]")) {
-    event.preventDefault();
-    openPalette();
-    return;
-  }
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
-  const field = document.querySelector("[data-slash]");
-  if (field) { event.preventDefault(); field.focus(); field.select?.(); }
-});
+keys(open);
 
 // The browser's own zone, for those who want times in it; told once, by a cookie that only pages see.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

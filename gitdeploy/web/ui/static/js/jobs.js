@@ -1,4 +1,5 @@
 // The list of jobs filters while one types; the server does it, so the address is what one sees.
+import { letters } from "./keys.js";
 import { refresh } from "./live.js";
 
 const field = document.querySelector("form[data-filter] input[type=search]");
@@ -28,7 +29,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const row = event.target.closest?.("#list tbody tr");
-  if (!row) return;
+  if (!row || !letters()) return;
   const step = { j: 1, k: -1 }[event.key];
   const at = names.indexOf(row.querySelector("a.name"));
   if (step) { event.preventDefault(); names[at + step]?.focus(); }
