@@ -56,8 +56,8 @@ async def walk(
 ) -> AsyncIterator[tuple[str, str]]:
     """Open page after page; yields (operation, address) while it is open.
 
-    Of each kind of page there are at most `of_each`, and with each set of query keys one; those in
-    `also` come in any case.
+    Of each kind of page there are at most `of_each`, and with each set of query keys one; without
+    `with_query` only where nothing else leads to that kind. Those in `also` come in any case.
     """
     await page.goto(start)
     host = urlsplit(page.url).netloc
@@ -73,7 +73,9 @@ async def walk(
         parts = urlsplit(address)
         keys = frozenset(parse_qs(parts.query, keep_blank_values=True))
         operation = operation_of(parts.path)
-        if operation is None or keys & _FILES or (keys and not with_query):
+        if operation is None or keys & _FILES:
+            continue
+        if keys and not with_query and any(one == operation for one, _ in seen):
             continue
         kind = (operation, keys)
         if seen.get(kind, 0) >= (1 if keys else of_each):
