@@ -37,6 +37,7 @@ def options(page: Page):
 
 async def opened(page: Page) -> Any:
     """The palette's field, with the commands there."""
+    await expect(page.locator("html.js")).to_have_count(1)  # the page that was led to listens
     await page.keyboard.press("Control+k")
     field = field_of(page)
     await expect(field).to_be_focused()
