@@ -99,7 +99,7 @@ async def test_what_jobs_print_is_text_and_never_markup(admin: Client, shop: Sit
     assert "\x1b" not in page
     assert '<span class="bold c1">red</span>' in page
     texts = [text for _, _, text in lines(page)]
-    assert texts[0] == "<script>alert(1)</script> & red "
+    assert "<script>alert(1)</script> & red " in texts
     assert "link" in texts
     assert "100 %" in texts
     assert "trouble <b>" in texts
