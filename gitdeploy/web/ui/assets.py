@@ -1,4 +1,4 @@
-"""Style sheets, scripts and fonts: read once, compressed once, named by what is in them.
+"""Style sheets, scripts and fonts: read once, made small once, named by what is in them.
 
 An address has a hash of all assets in it, so that a browser may keep them for ever
 (RFC 8246) and a script finds the modules beside it under the same hash.
@@ -14,6 +14,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from aiohttp import web
+from rjsmin import jsmin
 
 from gitdeploy.errors import NotFound
 from gitdeploy.web.route import Answer, Route
@@ -56,6 +57,9 @@ def assets() -> Assets:
     sheets = sorted(path for path in found if path.startswith("css/"))
     sheet = b"\n".join(found.pop(path) for path in sheets)
     found["app.css"] = sheet
+    for path, body in found.items():
+        if path.endswith(".js"):
+            found[path] = jsmin(body.decode()).encode()
     digest = hashlib.sha256()
     for path in sorted(found):
         digest.update(f"{path}\0{len(found[path])}\0".encode() + found[path])
