@@ -83,6 +83,8 @@ async def walk(
         response = await page.goto(address)
         if response is None or "text/html" not in (response.headers.get("content-type") or ""):
             continue
+        if response.status == 404 and operation == "page.process":
+            continue  # it has ended since the list named it
         seen[kind] = seen.get(kind, 0) + 1
         assert response.status == 200, (address, response.status)
         yield operation, address
