@@ -1,4 +1,4 @@
-"""A schedule's sentence in Korean: `매일 오전 2시 30분에 실행합니다(Asia/Seoul 기준).`"""
+"""A schedule's sentence in Korean, by a clock of 24 hours: `매일 2시 30분에 실행합니다(Asia/Seoul 기준).`"""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def _particle(word: str, closed: str, opened: str) -> str:
 def _clock(hour: int, minute: int, second: int) -> str:
     if (minute, second) == (0, 0) and hour in (0, 12):
         return "정오" if hour else "자정"
-    said = f"{'오전' if hour < 12 else '오후'} {hour if hour < 13 else hour - 12}시"
+    said = f"{hour}시"
     said += f" {minute}분" if minute or second else ""
     return said + (f" {second}초" if second else "")
 

@@ -28,12 +28,12 @@ MON_FRI = ["monday", "tuesday", "wednesday", "thursday", "friday"]
         ("0 */5 * * * *", "every 5 minutes", "5분마다"),
         ("0 5/15 * * * *", "every 15 minutes from minute 5", "매시 5분부터 15분마다"),
         ("0 0 */2 * * *", "every 2 hours on the hour", "2시간마다 정각에"),
-        ("0 30 2 * * *", "at 02:30 every day", "매일 오전 2시 30분에"),
+        ("0 30 2 * * *", "at 02:30 every day", "매일 2시 30분에"),
         ("0 0 0,12 * * *", "at 00:00 and 12:00 every day", "매일 자정과 정오에"),
         (
             "0 */5 9-17 * * MON-FRI",
             "every 5 minutes from 09:00 to 17:55, Monday to Friday",
-            "매주 월요일부터 금요일까지 오전 9시부터 오후 5시 55분까지 5분마다",
+            "매주 월요일부터 금요일까지 9시부터 17시 55분까지 5분마다",
         ),
         (
             "0 30 1,3,4,9,15,16,22 * * *",
@@ -43,7 +43,7 @@ MON_FRI = ["monday", "tuesday", "wednesday", "thursday", "friday"]
         (
             "0 15,45 17 * * WED,SUN",
             "at 17:15 and 17:45 on Wednesdays and Sundays",
-            "매주 수요일과 일요일 오후 5시 15분과 오후 5시 45분에",
+            "매주 수요일과 일요일 17시 15분과 17시 45분에",
         ),
         (
             "0 0 0 1,15,L * *",
@@ -53,17 +53,17 @@ MON_FRI = ["monday", "tuesday", "wednesday", "thursday", "friday"]
         (
             "0 0 9 * * MON#2,5L",
             "at 09:00 on the second Monday and the last Friday of every month",
-            "매월 둘째 월요일과 마지막 금요일 오전 9시에",
+            "매월 둘째 월요일과 마지막 금요일 9시에",
         ),
         (
             "0 0 9 LW * *",
             "at 09:00 on the last weekday (Monday to Friday) of every month",
-            "매월 마지막 평일(월~금요일) 오전 9시에",
+            "매월 마지막 평일(월~금요일) 9시에",
         ),
         (
             "0 0 6 13 * FRI",
             "at 06:00 on the 13th of every month if it is a Friday",
-            "매월 13일이 금요일일 때 오전 6시에",
+            "매월 13일이 금요일일 때 6시에",
         ),
         ("@yearly", "at 00:00 on the 1st of January", "매년 1월 1일 자정에"),
         ("0 0 12 * 3-10 *", "at 12:00 every day in March to October", "매년 3~10월 매일 정오에"),
@@ -81,7 +81,7 @@ def test_an_expression_is_told(expression: str, english: str, korean: str) -> No
         (
             {"startTime": "2026-11-23T09:00"},
             "once, at 2026-11-23 09:00",
-            "2026년 11월 23일 오전 9시에 한 번",
+            "2026년 11월 23일 9시에 한 번",
         ),
         (
             {"frequency": "minute", "interval": 90, "startTime": "2026-03-06"},
@@ -96,7 +96,7 @@ def test_an_expression_is_told(expression: str, english: str, korean: str) -> No
         (
             {"frequency": "week", "schedule": {"weekDays": MON_FRI, "hours": 9, "minutes": 0}},
             "at 09:00, Monday to Friday",
-            "매주 월요일부터 금요일까지 오전 9시에",
+            "매주 월요일부터 금요일까지 9시에",
         ),
         (
             {
@@ -108,12 +108,12 @@ def test_an_expression_is_told(expression: str, english: str, korean: str) -> No
             },
             "at 10:00 and 22:00 every 2 weeks on Mondays and Wednesdays,"
             " from 2026-01-05 09:00, 10 times in all",
-            "2026년 1월 5일 오전 9시부터 2주마다 월요일과 수요일 오전 10시와 오후 10시에 모두 10번",
+            "2026년 1월 5일 9시부터 2주마다 월요일과 수요일 10시와 22시에 모두 10번",
         ),
         (
             {"frequency": "month", "startTime": "2026-01-31T02:30", "endTime": "2027-01-01"},
             "at 02:30 on the 31st of every month, from 2026-01-31 02:30, until 2027-01-01 00:00",
-            "2026년 1월 31일 오전 2시 30분부터 2027년 1월 1일 자정까지 매월 31일 오전 2시 30분에",
+            "2026년 1월 31일 2시 30분부터 2027년 1월 1일 자정까지 매월 31일 2시 30분에",
         ),
         (
             {
@@ -124,7 +124,7 @@ def test_an_expression_is_told(expression: str, english: str, korean: str) -> No
             },
             "at 06:00 every 5 months on the 1st, the 3rd last day and the last day of the month,"
             " from 2026-01-01 06:00",
-            "2026년 1월 1일 오전 6시부터 5개월마다 1일, 끝에서 3번째 날과 마지막 날 오전 6시에",
+            "2026년 1월 1일 6시부터 5개월마다 1일, 끝에서 3번째 날과 마지막 날 6시에",
         ),
         (
             {
@@ -136,7 +136,7 @@ def test_an_expression_is_told(expression: str, english: str, korean: str) -> No
                 },
             },
             "at 05:00 on every Sunday and the 2nd Friday from the end of every month",
-            "매월 모든 일요일과 끝에서 둘째 금요일 오전 5시에",
+            "매월 모든 일요일과 끝에서 둘째 금요일 5시에",
         ),
     ],
 )

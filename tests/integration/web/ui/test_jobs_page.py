@@ -209,7 +209,7 @@ async def test_the_pages_speak_korean(reader: Browsing, admin: Client, shop: Sit
     reader.cookie += "; gitdeploy_lang=ko"
     text = (await reader.get("/ui/shop/")).text
     for word in (
-        "매일 오전 3시",
+        "매일 3시",
         "계속 실행",
         "요청 시",
         "확인 필요",
