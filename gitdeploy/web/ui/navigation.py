@@ -9,17 +9,19 @@ from gitdeploy.web.principal import Principal
 
 
 class Section(NamedTuple):
-    """`key` is a text below `nav`, and the part of the address (but for an app's jobs)."""
+    """`key` is a text below `nav`, and the part of the address (but for an app's jobs). One that is
+    `wide` is among the first on wide screens alone."""
 
     key: str
     icon: str
     scope: Scope = "read"
+    wide: bool = False
 
 
 APP = (
     Section("jobs", "jobs"),
     Section("deployments", "deploy"),
-    Section("scheduler", "calendar"),
+    Section("scheduler", "calendar", wide=True),
     Section("logs", "lines"),
     Section("files", "folder"),
     Section("processes", "chip"),
@@ -52,8 +54,7 @@ LETTERS = {
 }
 """The letter that leads to a section, typed behind `g`."""
 
-SHORT = 3
-"""How many sections a phone shows; the others are behind `nav.more`."""
+_SHORT = 3
 
 
 def sections(principal: Principal | None, *, of_app: bool) -> tuple[Section, ...]:
@@ -65,3 +66,8 @@ def sections(principal: Principal | None, *, of_app: bool) -> tuple[Section, ...
         for one in (APP if of_app else SERVER)
         if principal.may(one.scope) and (of_app or one.scope == "read" or principal.apps is None)
     )
+
+
+def on_a_phone(found: tuple[Section, ...]) -> tuple[Section, ...]:
+    """The sections that a phone shows; the others are behind `nav.more`."""
+    return tuple(one for one in found if not one.wide)[:_SHORT]

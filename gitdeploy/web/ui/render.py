@@ -61,6 +61,7 @@ def render(
     way, access, services = page_way(request), access_of(request), services_of(request)
     show = show_of(request)
     principal = access.principal
+    sections = navigation.sections(principal, of_app=access.app is not None)
     base = f"{way.base}/ui/-/static/{assets().build}"
     context: dict[str, Any] = {
         "t": show.words,
@@ -80,8 +81,8 @@ def render(
         "crumbs": list(crumbs),
         "section": section,
         "navigation": navigation,
-        "sections": navigation.sections(principal, of_app=access.app is not None),
-        "short": navigation.SHORT,
+        "sections": sections,
+        "short": navigation.on_a_phone(sections),
         "version": __version__,
         "instance": services.instance,
         "languages": LANGUAGES,
