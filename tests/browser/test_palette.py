@@ -272,6 +272,7 @@ async def test_axe_finds_nothing_in_the_palette_and_the_help(
             found = await Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
             await page.keyboard.press("Escape")
+            await expect(page.get_by_role("dialog")).to_have_count(0)
             await page.keyboard.press("?")
             await expect(page.get_by_role("dialog")).to_be_visible()
         wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
