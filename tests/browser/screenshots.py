@@ -36,6 +36,8 @@ ALSO = {
     "file": "/ui/shop/files/site/wwwroot/App_Data/jobs/triggered/report/run.py",
     "first-deploy": "/ui/fresh/",
 }
+LEFT_OUT = {"zones"}
+"""Nothing but a list of names."""
 LIKED = ("/shop/", "/report", "/ticker", "/site/wwwroot/")
 """Of several pages of a kind, that with most of these in its address."""
 MINUTE = 60_000_000
@@ -72,7 +74,8 @@ async def take(browser: Browser, server: Server) -> None:
     known: dict[str, list[str]] = {}
     async for operation, address in walk(page, of_each=8, with_query=False):
         name = operation.removeprefix("page.").replace("_", "-")
-        known.setdefault(name, []).append(address.removeprefix(server.url))
+        if name not in LEFT_OUT:
+            known.setdefault(name, []).append(address.removeprefix(server.url))
     await context.close()
     pages = {name: liked(addresses) for name, addresses in known.items()} | ALSO
     made: set[Path] = set()
