@@ -63,13 +63,10 @@ class Seen(NamedTuple):
 class Offer:
     """Makes commands in a reader's language."""
 
-    def __init__(
-        self, way: Way, principal: Principal, chosen: Preferences, there: frozenset[str]
-    ) -> None:
+    def __init__(self, way: Way, principal: Principal, chosen: Preferences) -> None:
         self._way = way
         self._principal = principal
         self._chosen = chosen
-        self._there = there
         self._words = words(chosen.language)
         self._english = None if chosen.language == DEFAULT else words(DEFAULT)
 
@@ -146,7 +143,7 @@ class Offer:
                 )
         log = ""
         if kind == "continuous":
-            log = f"{address}{'output' if 'page.output' in self._there else 'log'}"
+            log = f"{address}output"
         elif newest is not None:
             log = f"{address}runs/{quote(newest.id, safe='')}"
         if log:
@@ -154,22 +151,20 @@ class Offer:
         yield self._make("palette.job", "jobs", "page", named, go=address)
 
     def _deploying(self, seen: Seen) -> Iterator[Command]:
-        way, app, there = self._way, seen.app, self._there
+        way, app = self._way, seen.app
         live, newest = seen.overview.live, seen.overview.newest
         if newest is not None:
             address = way.page(app, "deployments", newest.id)
             yield self._make("palette.newest_deployment", "deploy", "log", go=address)
         if self._principal.may("deploy"):
-            if live is not None and "page.roll_back" in there:
+            if live is not None:
                 named = {"commit": (live.commit_id or live.id)[:7]}
                 address = f"{way.page(app, 'deployments', live.id)}roll-back"
                 yield self._make("palette.redeploy", "restart", "deploy", named, go=address)
-            if "page.deployments" in there:
-                address = way.page(app, "deployments")
-                yield self._make("palette.roll_back", "deploy", "deploy", go=address)
-            if "page.job_add" in there:
-                address = way.page(app, "jobs", "-", "add")
-                yield self._make("palette.add_job", "plus", "page", go=address)
+            address = way.page(app, "deployments")
+            yield self._make("palette.roll_back", "deploy", "deploy", go=address)
+            address = way.page(app, "jobs", "-", "add")
+            yield self._make("palette.add_job", "plus", "page", go=address)
         yield self._make("palette.remote", "copy", "copy", copy=f"{way.base}/{app}.git")
 
     def _own(self) -> Iterator[Command]:

@@ -28,7 +28,6 @@ from gitdeploy.web.ui.jobform.when import MONTH_DAYS, OCCURRENCES, REPEATS
 from gitdeploy.web.ui.jobform.when import UNITS as FREQUENCIES
 from gitdeploy.web.ui.jobform.wrong import told
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
-from gitdeploy.web.ui.served import served
 from gitdeploy.web.ui.show import Show
 
 
@@ -92,7 +91,6 @@ def form_page(
         crumbs=crumbs,
         section="jobs",
         f=form,
-        there=served(request),
         job=job,
         source=source,
         kept=kept,

@@ -11,7 +11,6 @@ from gitdeploy.web.services import services_of
 from gitdeploy.web.ui.commands import Commands, Offer, Seen
 from gitdeploy.web.ui.preferences import preferences
 from gitdeploy.web.ui.render import page_way
-from gitdeploy.web.ui.served import served
 
 _MOST_APPS = 200
 
@@ -26,7 +25,7 @@ async def commands(request: web.Request) -> web.Response:
         views = services.supervisor.jobs(name)
         keys = [view.job.key for view in views]
         seen = Seen(name, views, await services.store.overviews.app(name, keys, most=1))
-    offer = Offer(page_way(request), principal, preferences(request), served(request))
+    offer = Offer(page_way(request), principal, preferences(request))
     return as_json(
         offer.all(seen, known[:_MOST_APPS]), headers={"Cache-Control": "private, no-store"}
     )

@@ -20,7 +20,6 @@ from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.ui.bars import AXIS, HEIGHT, WIDTH, Bars, bars_of
 from gitdeploy.web.ui.joblist import BARS, FILTERS, SORTS, Filter, Row, Sort, counts, row_of, wanted
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
-from gitdeploy.web.ui.served import served
 from gitdeploy.web.ui.show import Show
 from gitdeploy.web.ui.timeline import timeline_of
 from gitdeploy.web.ui.waysin import ways_in
@@ -65,7 +64,6 @@ async def jobs(request: web.Request) -> web.Response:
     last = max(1, -(-len(found) // _PAGE))
     number = min(last, _number(asked.get("page", "")))
     schedules = _schedules(services, app)
-    there = served(request)
     shown = found[(number - 1) * _PAGE : number * _PAGE]
     whole = asked.get("timeline") == "all"
     drawn = shown if whole else shown[:_LANES]
@@ -80,7 +78,7 @@ async def jobs(request: web.Request) -> web.Response:
         seen=seen,
         timeline=timeline_of(drawn, schedules, show),
         undrawn=len(shown) - len(drawn),
-        lines=[_line(row, way, app, show, schedules(row), there) for row in shown],
+        lines=[_line(row, way, app, show, schedules(row)) for row in shown],
         only=only,
         sort=sort,
         query=query,
@@ -90,7 +88,6 @@ async def jobs(request: web.Request) -> web.Response:
         last=last,
         link=_links(request, way, app),
         size=(WIDTH, HEIGHT, AXIS),
-        there=there,
     )
     # many rows take a while: the loop serves others meanwhile
     return page() if len(shown) < _MANY else await asyncio.to_thread(page)
@@ -137,12 +134,9 @@ def _schedules(services: Services, app: str) -> Callable[[Row], Schedule | None]
     return schedule
 
 
-def _line(
-    row: Row, way: Way, app: str, show: Show, schedule: Schedule | None, there: frozenset[str]
-) -> Line:
+def _line(row: Row, way: Way, app: str, show: Show, schedule: Schedule | None) -> Line:
     address = way.page(app, "jobs", row.name)
-    viewer = "output" if "page.output" in there else "log"
-    log = f"{address}{viewer}" if row.kind == "continuous" else ""
+    log = f"{address}output" if row.kind == "continuous" else ""
     if row.kind == "triggered" and row.newest is not None:
         log = f"{address}runs/{quote(row.newest.id, safe='')}"
     told: Language = "ko" if show.words.language == "ko" else "en"

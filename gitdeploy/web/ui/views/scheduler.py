@@ -23,7 +23,6 @@ from gitdeploy.web.services import Services, services_of
 from gitdeploy.web.ui.duelist import RANGES, Followed, by_day, due_list, own_zone
 from gitdeploy.web.ui.lost import Why, why
 from gitdeploy.web.ui.render import Crumb, page_way, render, show_of
-from gitdeploy.web.ui.served import served
 from gitdeploy.web.ui.show import Show
 from gitdeploy.web.ui.views.settings import page_number
 
@@ -122,7 +121,6 @@ async def show(request: web.Request) -> web.Response:
             kudu_status=kudu_status,
             example=EXAMPLE,
             told=Schedule.parse(_EXPRESSION).describe(language),
-            there=served(request),
         )
 
     # schedules are walked beside the loop, which serves others meanwhile
