@@ -8,13 +8,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    async_playwright,
+    expect,
+)
 
 from tests.scenarios.actors import ADMIN, Developer, Server
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None
 )
+LIMIT = 20_000  # ms that a condition is waited for: two cores may be shared with much else
+expect.set_options(timeout=LIMIT)
 SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1280, 900)}
 
 
@@ -83,7 +92,7 @@ async def new_context(
         bypass_csp=bypass_csp,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LIMIT)
     await context.add_cookies(
         [
             {"name": name, "value": value, "domain": "127.0.0.1", "path": "/ui"}
