@@ -83,7 +83,7 @@ async def test_a_killed_server_is_told_and_its_return_shown_once(
     await expect(row.locator(".c-history path.ok")).to_have_count(1)
     address = server.url.removeprefix("http://")
     await server.kill()
-    await expect(lost).to_be_visible(timeout=5_000)
+    await expect(lost).to_be_visible()
     await expect(lost).to_have_text(text)
     await expect(row).to_be_visible()
     await server.start(address)
