@@ -16,7 +16,7 @@ const UP = new Set(["ArrowUp", "PageUp", "Home"]);
 customElements.define("log-view", class extends HTMLElement {
   #lines; #rows; #finder; #parts; #words = {}; #source; #cursor = ""; #run = "";
   #low = 0; #chosen = null; #asking = false; // rows are numbers from #low on, or these numbers
-  #follow = false; #live = false; #wrap = false; #times = false; #at = -1; #fresh = 0; #drawn = 0; #said = 0;
+  #follow = false; #live = false; #wrap = false; #times = false; #at = -1; #fresh = 0; #drawn = 0; #said = 0; #going = 0;
   #clock;
 
   async connectedCallback() {
@@ -175,6 +175,7 @@ customElements.define("log-view", class extends HTMLElement {
     };
     source.addEventListener("end", () => {
       source.close();
+      if (this.#follow && !this.#selecting) this.#rows.toEnd(); // what came last isn't drawn yet
       this.#live = this.#follow = false;
       this.#press();
       this.#state("ended");
@@ -246,6 +247,7 @@ customElements.define("log-view", class extends HTMLElement {
 
   /** The rows that the toggles want. */
   async #choose(near) {
+    ++this.#going;
     this.#chosen = await this.#finder.chosen().catch(() => []);
     this.#view(near);
     const index = Math.min(this.#rows.length - 1, this.#index(near));
@@ -265,7 +267,9 @@ customElements.define("log-view", class extends HTMLElement {
   /** Bring a line into sight, whether it is here yet or not. */
   async #reach(number) {
     if (!this.#chosen && (number < this.#low || number >= this.#low + this.#rows.length)) this.#view(number);
+    const going = ++this.#going;
     await this.#lines.need(number - 60, number + 60).catch(() => {});
+    if (going !== this.#going) return; // the reader has gone elsewhere meanwhile
     this.#rows.again();
     this.#rows.show(this.#index(number));
     this.#draw();
@@ -289,10 +293,11 @@ customElements.define("log-view", class extends HTMLElement {
   #listen() {
     const { body, find, back, on, only, times, wrap, follow, pill, full } = this.#parts;
     const pause = () => { if (this.#follow) { this.#follow = false; this.#press(); } };
-    body.addEventListener("wheel", (event) => { if (event.deltaY < 0) pause(); }, { passive: true });
+    const leave = () => { ++this.#going; pause(); };
+    body.addEventListener("wheel", (event) => { if (event.deltaY < 0) leave(); }, { passive: true });
     body.addEventListener("keydown", (event) => {
       if (event.target !== body) return;
-      if (UP.has(event.key)) pause();
+      if (UP.has(event.key)) leave();
       if (event.key === "Home" && !this.#chosen && this.#low > this.#lines.begin) { event.preventDefault(); this.#reach(this.#lines.begin); }
       if (event.key === "End") { event.preventDefault(); this.#newest(); }
     });
